@@ -1,0 +1,99 @@
+"""The command line: a group whose verbs are imported only when they are called, and the one error boundary."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+import click
+
+from bench import __version__
+from bench.errors import BenchError
+
+# Verb -> (module:attribute, one-line help). The order is the order of work; help for the list loads no verb.
+VERBS: dict[str, tuple[str, str]] = {
+    "run": ("bench.cli.run:run", "Encode, search and score; print the per-language table; write the entry."),
+    "inspect": ("bench.cli.inspect:inspect", "Look at a query's ranking with texts and judgments."),
+    "score": ("bench.cli.score:score", "Score any TREC run against qrels."),
+    "tasks": ("bench.cli.tasks:tasks", "List the benchmarks, show one in full."),
+    "models": ("bench.cli.models:models", "List the models, show one in full."),
+    "board": ("bench.cli.board:board", "Show the leaderboard."),
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module when the verb is looked up, so that `--help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, _, attribute = VERBS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}:{attribute} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from bench.errors import unknown
+
+            raise unknown("verb", args[0], VERBS, "bench --help")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", prog_name="bench")
+def bench() -> None:
+    """How good is this retriever, in each language, and can I believe the number?
+
+    \b
+    bench run --model bm25 --task mini
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the code that the contract gives the outcome."""
+    sys.exit(_code(arguments))
+
+
+def _code(arguments: list[str] | None) -> int:
+    try:
+        result = bench.main(args=arguments, standalone_mode=False)
+    except BenchError as error:
+        _say(str(error))
+        return error.exit_code
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`bench ... | head`): nothing is wrong, and nobody is left to tell.
+        sys.stderr.close()
+        return 0
+    except MemoryError:
+        _say("out of memory: what was finished is kept; run the same command again, with fewer documents in memory")
+        return 4
+    except Exception:
+        traceback.print_exc()
+        _say(f"this is a bug in bench {__version__}: please report it with the lines above and the command you ran")
+        return 70
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str) -> None:
+    click.secho(f"bench: {message}", err=True, fg="red")

@@ -1,0 +1,47 @@
+"""A collection: the corpus, the queries and the relevance judgments of one subset of one task.
+
+Documents stream: a corpus can be read as often as needed and is never held as a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+Qrels = dict[str, dict[str, int]]
+"""Query id -> document id -> relevance label (0 is judged not relevant, 1 and above relevant)."""
+
+
+class Passage(NamedTuple):
+    """A document as its source has it; `title` is empty where the source has none."""
+
+    id: str
+    title: str
+    text: str
+
+
+class Doc(NamedTuple):
+    """A document as a retriever gets it: `text` is what the task's document-text rule made of title and text."""
+
+    id: str
+    text: str
+
+
+class Query(NamedTuple):
+    """A query as a retriever gets it."""
+
+    id: str
+    text: str
+
+
+class Corpus(Protocol):
+    """The documents of one subset, in the order of their source.
+
+    `language` is the BCP-47 code of the documents; `docs()` iterates and may be called again; `texts(ids)` reads the
+    texts of a few documents in the order of `ids` (KeyError for an id that is not there).
+    """
+
+    @property
+    def language(self) -> str: ...
+    def docs(self) -> Iterator[Doc]: ...
+    def texts(self, ids: Sequence[str]) -> list[str]: ...

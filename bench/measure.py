@@ -1,0 +1,84 @@
+"""A measure is a value that prints exactly as it is typed: `nDCG@10`, `R@100`, `MRR@10`, `AP`, `bpref`.
+
+The formulas are trec_eval's (usnistgov/trec_eval, m_*.c) but for `Judged@k`, which is the share of the documents at
+the first k ranks that have a label at all, over the documents that are there (ir_measures' definition).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.errors import InputError
+
+# Base name -> (needs a cutoff, may have one, description). The order is that of `bench score --list`.
+_BASES: dict[str, tuple[bool, bool, str]] = {
+    "nDCG": (True, True, "normalised discounted cumulative gain, linear gain, ideal cut at k (ndcg_cut)"),
+    "AP": (False, True, "average precision, over the whole ranking or its first k (map, map_cut)"),
+    "R": (True, True, "relevant documents among the first k, of all relevant (recall)"),
+    "P": (True, True, "relevant documents among the first k, of k (P)"),
+    "RR": (False, False, "1 / rank of the first relevant document, no cut (recip_rank)"),
+    "MRR": (True, True, "1 / rank of the first relevant document if among the first k, else 0 (recip_rank, -M k)"),
+    "Success": (True, True, "1 if a relevant document is among the first k, else 0 (success)"),
+    "Rprec": (False, False, "precision at R, R being the number of relevant documents (Rprec)"),
+    "bpref": (False, False, "preference of judged relevant over judged non-relevant documents (bpref)"),
+    "Judged": (True, True, "documents with a label among the first k, of those that are there"),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Measure:
+    """One measure: its base name and its cutoff in ranks, None where it has none."""
+
+    base: str
+    cutoff: int | None = None
+
+    def __str__(self) -> str:
+        return self.base if self.cutoff is None else f"{self.base}@{self.cutoff}"
+
+    @classmethod
+    def parse(cls, text: str) -> Measure:
+        """The measure that `text` names; InputError says which names there are."""
+        match = re.fullmatch(r"([A-Za-z]+)(?:@([1-9][0-9]*))?", text.strip())
+        base = match[1] if match else ""
+        if not match or base not in _BASES:
+            near = {name.lower(): name for name in _BASES}.get(re.split("@", text.strip())[0].lower())
+            guess = f": did you mean {near!r}?" if near else ";"
+            raise InputError(f"unknown measure {text!r}{guess} (bench score --list prints all)")
+        cutoff = int(match[2]) if match[2] else None
+        needs, may, _ = _BASES[base]
+        if needs and cutoff is None:
+            raise InputError(f"measure {text!r} needs a cutoff, such as {base}@10")
+        if cutoff is not None and not may:
+            raise InputError(f"measure {base!r} has no cutoff: write {base}")
+        return cls(base, cutoff)
+
+    @property
+    def trec_name(self) -> str | None:
+        """trec_eval's name of the measure with its parameter; None for `Judged@k`, which trec_eval lacks."""
+        names = {"nDCG": "ndcg_cut", "R": "recall", "P": "P", "Success": "success", "Rprec": "Rprec", "bpref": "bpref"}
+        if self.base == "AP":
+            return "map" if self.cutoff is None else f"map_cut.{self.cutoff}"
+        if self.base in ("RR", "MRR"):
+            return "recip_rank"
+        if self.base == "Judged":
+            return None
+        return names[self.base] if self.cutoff is None else f"{names[self.base]}.{self.cutoff}"
+
+
+def parse_measures(names: Iterable[str]) -> tuple[Measure, ...]:
+    """Measures in the order given, each once; every name may itself be a list with commas."""
+    parts = [part for name in names for part in name.split(",") if part.strip()]
+    return tuple(dict.fromkeys(Measure.parse(part) for part in parts))
+
+
+def deepest_cut(measures: Iterable[Measure]) -> int | None:
+    """The deepest cutoff among the measures, None if none has one: how many documents a query must retrieve."""
+    return max((m.cutoff for m in measures if m.cutoff is not None), default=None)
+
+
+def catalogue() -> list[tuple[str, str]]:
+    """Every base name as it is written (`nDCG@k`, `AP[@k]`) with its description."""
+    forms = {(True, True): "{}@k", (False, True): "{}[@k]", (False, False): "{}"}
+    return [(forms[needs, may].format(base), text) for base, (needs, may, text) in _BASES.items()]

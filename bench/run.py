@@ -1,0 +1,2 @@
+from bench.ranking import *  # moved
+from bench.ranking import Ranking, Run, rank

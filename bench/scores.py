@@ -1,0 +1,104 @@
+"""Scores of a run: one value per query and measure, by trec_eval's rules; means are derived from them.
+
+`evaluate` opens no file. A query of the qrels that the run lacks scores 0 and counts (trec_eval -c); a query of the
+run without qrels is ignored. pytrec_eval (trec_eval 9) does the arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.collection import Qrels
+from bench.measure import Measure
+from bench.ranking import Ranking, Run
+
+# Queries handed to pytrec_eval at once: it wants one Python object per retrieved document, so this bounds memory.
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Per-query values of one run.
+
+    `values[measure][query]` lies in [0, 1], queries in the order of their ids; `missing` are the queries of the qrels
+    that the run had no result for, `ignored` those of the run that have no qrels.
+    """
+
+    values: dict[Measure, dict[str, float]]
+    missing: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+    @property
+    def queries(self) -> int:
+        """The number of queries that every mean divides by."""
+        return len(next(iter(self.values.values()), {}))
+
+    def mean(self, measure: Measure) -> float:
+        """The unweighted mean over the queries, exactly rounded; 0 where there are none."""
+        column = self.values[measure]
+        return math.fsum(column.values()) / len(column) if column else 0.0
+
+
+def evaluate(
+    run: Run,
+    qrels: Qrels,
+    measures: Sequence[Measure],
+    *,
+    rel_level: int = 1,
+    only_retrieved: bool = False,
+    depth: int | None = None,
+) -> Scores:
+    """Score a run whose rankings are in the order of `bench.ranking`.
+
+    `rel_level` is the smallest label that counts as relevant for binary measures (trec_eval -l), `depth` cuts every
+    ranking first (-M), `only_retrieved` leaves queries out that the run lacks (trec_eval's default, without -c).
+    """
+    missing = tuple(sorted(q for q in qrels if not (q in run and run[q].docs)))
+    ignored = tuple(sorted(q for q in run if q not in qrels))
+    wanted = sorted(set(qrels) - set(missing) if only_retrieved else qrels)
+    values: dict[Measure, dict[str, float]] = {m: {} for m in measures}
+    for chunk in _chunks(wanted):
+        rankings = {q: _cut(run[q], depth) for q in chunk if q in run and run[q].docs}
+        judged = {q: qrels[q] for q in chunk}
+        for cut, group in _by_truncation(measures).items():
+            part = {q: _cut(r, cut) for q, r in rankings.items()}
+            computed = _trec_eval(part, judged, group, rel_level)
+            for measure in group:
+                values[measure].update({q: computed.get(q, {}).get(measure, 0.0) for q in chunk})
+        for measure in (m for m in measures if m.base == "Judged"):
+            values[measure].update({q: _judged(rankings.get(q), judged[q], measure.cutoff) for q in chunk})
+    return Scores(values, missing, ignored)
+
+
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))
+
+
+def _cut(ranking: Ranking, depth: int | None) -> Ranking:
+    return ranking if depth is None else Ranking(ranking.docs[:depth], ranking.scores[:depth])
+
+
+def _by_truncation(measures: Iterable[Measure]) -> dict[int | None, list[Measure]]:
+    """Measures of trec_eval by the depth to cut at first: only MRR@k wants it, trec_eval's recip_rank having no cut."""
+    groups: dict[int | None, list[Measure]] = {}
+    for measure in measures:
+        if measure.trec_name is not None:
+            groups.setdefault(measure.cutoff if measure.base == "MRR" else None, []).append(measure)
+    return groups
+
+
+def _trec_eval(rankings: Run, qrels: Qrels, measures: Sequence[Measure], level: int) -> dict[str, dict[Measure, float]]:
+    import pytrec_eval
+
+    names = {m: str(m.trec_name) for m in measures}
+    evaluator = pytrec_eval.RelevanceEvaluator(qrels, set(names.values()), relevance_level=level)
+    run = {q: dict(zip(r.docs, r.scores.tolist(), strict=True)) for q, r in rankings.items()}
+    results = evaluator.evaluate(run)
+    return {q: {m: row[name.replace(".", "_")] for m, name in names.items()} for q, row in results.items()}
+
+
+def _judged(ranking: Ranking | None, labels: dict[str, int], cutoff: int | None) -> float:
+    top = ranking.docs[:cutoff] if ranking else []
+    return sum(doc in labels for doc in top) / len(top) if top else 0.0
