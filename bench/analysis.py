@@ -13,8 +13,8 @@ quality from language to language.
 from __future__ import annotations
 
 import functools
-import itertools
 import json
+import operator
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
@@ -39,6 +39,9 @@ FOLDINGS: Mapping[str, Mapping[int, str | None]] = {
     "persian-letters": {ord("ي"): "ی", ord("ى"): "ی", ord("ك"): "ک", ord("ۀ"): "ه", 0x200C: " "},
     # Nukta left out, chandrabindu written as anusvara: free variants (Lucene, HindiNormalizer).
     "hindi-spelling": {0x093C: None, 0x0929: "न", 0x0931: "र", 0x0934: "ळ", 0x0901: "\u0902"},
+    # Letters without a vowel, as they were typed before Unicode 5.1 gave them code points of their own; the joiner that
+    # was part of them is left out of all texts.
+    "malayalam-chillus": {0x0D7A: "ണ്", 0x0D7B: "ന്", 0x0D7C: "ര്", 0x0D7D: "ല്", 0x0D7E: "ള്", 0x0D7F: "ക്"},
     # The case pairs I ı and İ i, which full case folding joins or tears (Unicode CaseFolding, status T).
     "turkish-case": {ord("I"): "ı", ord("İ"): "i"},
 }
@@ -81,9 +84,9 @@ _CHARACTERS = _Characters()
 class Analysis:
     """How the texts of a language become index terms.
 
-    `tokens` is `words`, or `bigrams` for pairs of neighbouring letters (each with its marks) wherever a script without
-    spaces is met, with Latin words and numbers whole; `stem` names a Snowball algorithm; `fold` names `FOLDINGS`.
-    Prints as canonical JSON.
+    `tokens` is `words`, or `bigrams`: the same, but a run in a script without spaces becomes the pairs of neighbouring
+    letters, each with its marks, and ends the word or number before it. `stem` names a Snowball algorithm, `fold` names
+    `FOLDINGS`. Prints as canonical JSON.
     """
 
     tokens: str = "words"
@@ -102,8 +105,6 @@ class Analysis:
         _one_of(tokens, TOKENS, f"{where}.tokens")
         if stem is not None:
             _one_of(stem, _algorithms(), f"{where}.stem")
-            if tokens != "words":
-                raise InputError(f"{where}.stem: only words have stems; leave it out, or set tokens: words")
         if not isinstance(fold, list):
             raise InputError(f"{where}.fold: expected a list of {_spell(FOLDINGS)}, found {fold!r}")
         for name in fold:
@@ -112,10 +113,10 @@ class Analysis:
 
     def analyse(self, text: str) -> list[str]:
         """The terms of a text, in its order and as often as they occur."""
-        words = _WORD.findall(_spell_out(text, self.fold))
+        terms = _WORD.findall(_spell_out(text, self.fold))
         if self.tokens == "bigrams":
-            return [term for word in words for term in _pairs(word)]
-        return words if self.stem is None else list(map(_stemmer(self.stem), words))
+            terms = [term for word in terms for term in _pairs(word)]
+        return terms if self.stem is None else list(map(_stemmer(self.stem), terms))
 
     def as_dict(self) -> dict[str, Any]:
         """Every field, as JSON has it, in one order: part of what identifies a result."""
@@ -138,8 +139,8 @@ def _pairs(word: str) -> Iterable[str]:
     """A word with its runs in scripts without spaces replaced by their bigrams, or by the letter that is alone."""
     for number, piece in enumerate(_SPACELESS_RUN.split(word)):
         if number % 2:  # what the pattern matched
-            letters = _LETTER.findall(piece)
-            yield from [a + b for a, b in itertools.pairwise(letters)] or letters
+            letters = list(piece) if piece.isalnum() else _LETTER.findall(piece)
+            yield from map(operator.add, letters, letters[1:]) if len(letters) > 1 else letters
         elif piece:
             yield piece
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from bench.idtable import Ids
+
 Qrels = dict[str, dict[str, int]]
 """Query id -> document id -> relevance label (0 is judged not relevant, 1 and above relevant)."""
 
@@ -35,13 +37,22 @@ class Query(NamedTuple):
 
 
 class Corpus(Protocol):
-    """The documents of one subset, in the order of their source.
-
-    `language` is the BCP-47 code of the documents; `docs()` iterates and may be called again; `texts(ids)` reads the
-    texts of a few documents in the order of `ids` (KeyError for an id that is not there).
-    """
+    """The documents of one subset, in the order of their source."""
 
     @property
-    def language(self) -> str: ...
-    def docs(self) -> Iterator[Doc]: ...
-    def texts(self, ids: Sequence[str]) -> list[str]: ...
+    def language(self) -> str:
+        """BCP-47 code of the documents."""
+        ...
+
+    @property
+    def ids(self) -> Ids:
+        """The ids by row, distinct, in the order of `docs`; known once `docs` has been read to its end."""
+        ...
+
+    def docs(self) -> Iterator[Doc]:
+        """All documents, streamed; may be called again."""
+        ...
+
+    def texts(self, ids: Sequence[str]) -> list[str]:
+        """The texts of a few documents, in the order of `ids`; KeyError for an id that is not there."""
+        ...

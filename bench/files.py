@@ -110,20 +110,37 @@ def _no_constant(name: str) -> Any:
 def open_text(path: Path) -> Iterator[IO[str]]:
     """A text file for reading, UTF-8, gunzipped where its first bytes say so; lines end at a line feed alone.
 
-    MissingError where it is absent or not readable, or where the gzip stream breaks off.
+    A byte order mark at the start is no part of the text. MissingError where the file is absent or not readable, or
+    where the gzip stream breaks off; InputError names the first line that is not UTF-8.
     """
     try:
         file = path.open("rb")
     except OSError as error:
         raise MissingError(f"{path}: cannot read: {error.strerror or error}") from error
     with file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        raw = gzip.GzipFile(fileobj=file) if packed else file
         try:
-            with io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8", newline="\n") as text:
+            with io.TextIOWrapper(_unpacked(file), encoding="utf-8-sig", newline="\n") as text:
                 yield text
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise MissingError(f"{path}: the gzip file is truncated or damaged: {error}; get it again") from error
         except UnicodeDecodeError as error:
-            raise InputError(f"{path}: not UTF-8 text: {error}") from error
+            raise InputError(f"{path}{_undecodable_line(path)}: not UTF-8 text: {error.reason}") from error
+
+
+def _unpacked(file: io.BufferedReader) -> io.BufferedReader:
+    """The file, gunzipped where its first bytes say so; they are peeked at, for a pipe cannot go back."""
+    packed = file.peek(2)[:2] == b"\x1f\x8b"
+    return io.BufferedReader(gzip.GzipFile(fileobj=file)) if packed else file
+
+
+def _undecodable_line(path: Path) -> str:
+    """`:LINE` of the first line that is not UTF-8, found by a second reading; nothing for a pipe, which has one."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        for number, line in enumerate(_unpacked(file), start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f":{number}"
+    return ""

@@ -1,7 +1,8 @@
 """A measure is a value that prints exactly as it is typed: `nDCG@10`, `R@100`, `MRR@10`, `AP`, `bpref`.
 
 The formulas are trec_eval's (usnistgov/trec_eval, m_*.c) but for `Judged@k`, which is the share of the documents at
-the first k ranks that have a label at all, over the documents that are there (ir_measures' definition).
+the first k ranks that have a label at all, a negative one included, over the documents that are there (ir_measures'
+definition). trec_eval 10's unj_k takes a negative label for none and divides by k.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.errors import InputError
+from bench.errors import InputError, unknown
 
 # Base name -> (needs a cutoff, may have one, description). The order is that of `bench score --list`.
 _BASES: dict[str, tuple[bool, bool, str]] = {
@@ -26,8 +27,15 @@ _BASES: dict[str, tuple[bool, bool, str]] = {
     "Judged": (True, True, "documents with a label among the first k, of those that are there"),
 }
 
+# (needs a cutoff, may have one) -> the ways to type it.
+_FORMS: dict[tuple[bool, bool], tuple[str, ...]] = {
+    (True, True): ("{}@{}",),
+    (False, True): ("{}", "{}@{}"),
+    (False, False): ("{}",),
+}
 
-@dataclass(frozen=True, order=True)
+
+@dataclass(frozen=True)
 class Measure:
     """One measure: its base name and its cutoff in ranks, None where it has none."""
 
@@ -39,20 +47,18 @@ class Measure:
 
     @classmethod
     def parse(cls, text: str) -> Measure:
-        """The measure that `text` names; InputError says which names there are."""
-        match = re.fullmatch(r"([A-Za-z]+)(?:@([1-9][0-9]*))?", text.strip())
-        base = match[1] if match else ""
-        if not match or base not in _BASES:
-            near = {name.lower(): name for name in _BASES}.get(re.split("@", text.strip())[0].lower())
-            guess = f": did you mean {near!r}?" if near else ";"
-            raise InputError(f"unknown measure {text!r}{guess} (bench score --list prints all)")
-        cutoff = int(match[2]) if match[2] else None
+        """The measure that `text` names; InputError offers near names, or says what is wrong with the cutoff."""
+        base, at, cut = text.strip().partition("@")
+        if base not in _BASES:
+            raise unknown("measure", text, _names_like(text), "bench score --list")
         needs, may, _ = _BASES[base]
-        if needs and cutoff is None:
+        if needs and not at:
             raise InputError(f"measure {text!r} needs a cutoff, such as {base}@10")
-        if cutoff is not None and not may:
-            raise InputError(f"measure {base!r} has no cutoff: write {base}")
-        return cls(base, cutoff)
+        if at and not may:
+            raise InputError(f"measure {text!r} has no cutoff: write {base}")
+        if at and not re.fullmatch(r"[1-9][0-9]{0,8}", cut):
+            raise InputError(f"measure {text!r}: the cutoff must be a whole number from 1 to 999999999")
+        return cls(base, int(cut) if at else None)
 
     @property
     def trec_name(self) -> str | None:
@@ -67,9 +73,19 @@ class Measure:
         return names[self.base] if self.cutoff is None else f"{names[self.base]}.{self.cutoff}"
 
 
+def _names_like(text: str) -> list[str]:
+    """Every measure as it would be typed with the number that `text` ends in, else with the letter k."""
+    digits = re.search(r"[0-9]+$", text)
+    cut = digits[0] if digits else "k"
+    return [form.format(base, cut) for base, (needs, may, _) in _BASES.items() for form in _FORMS[needs, may]]
+
+
 def parse_measures(names: Iterable[str]) -> tuple[Measure, ...]:
-    """Measures in the order given, each once; every name may itself be a list with commas."""
+    """Measures in the order given, each once; a name may itself be a list with commas. InputError if none is left."""
+    names = tuple(names)
     parts = [part for name in names for part in name.split(",") if part.strip()]
+    if not parts:
+        raise InputError(f"no measure in {', '.join(names)!r} (bench score --list prints all)")
     return tuple(dict.fromkeys(Measure.parse(part) for part in parts))
 
 
@@ -80,5 +96,5 @@ def deepest_cut(measures: Iterable[Measure]) -> int | None:
 
 def catalogue() -> list[tuple[str, str]]:
     """Every base name as it is written (`nDCG@k`, `AP[@k]`) with its description."""
-    forms = {(True, True): "{}@k", (False, True): "{}[@k]", (False, False): "{}"}
-    return [(forms[needs, may].format(base), text) for base, (needs, may, text) in _BASES.items()]
+    shown = {(True, True): "{}@k", (False, True): "{}[@k]", (False, False): "{}"}
+    return [(shown[needs, may].format(base), text) for base, (needs, may, text) in _BASES.items()]

@@ -35,6 +35,9 @@ def rank(docs: Sequence[str], scores: Sequence[float] | NDArray[np.floating], k:
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values))[0])
         raise StoppedError(f"document {docs[bad]!r} has the score {values[bad]}: scores must be finite numbers")
-    keys = [doc.encode() for doc in docs]
-    order = sorted(range(len(keys)), key=lambda i: (values[i], keys[i]), reverse=True)[:k]
+    order = np.argsort(-values, kind="stable").tolist()
+    if (values[order[1:]] == values[order[:-1]]).any():  # ids matter, and are worth encoding, only where scores tie
+        keys = list(zip(values.tolist(), (doc.encode() for doc in docs), strict=True))
+        order = sorted(order, key=keys.__getitem__, reverse=True)
+    order = order[:k]
     return Ranking([docs[i] for i in order], values[order])

@@ -1,2 +1,1 @@
 from bench.ranking import *  # moved
-from bench.ranking import Ranking, Run, rank

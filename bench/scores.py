@@ -11,11 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.collection import Qrels
+from bench.errors import InputError
 from bench.measure import Measure
 from bench.ranking import Ranking, Run
 
 # Queries handed to pytrec_eval at once: it wants one Python object per retrieved document, so this bounds memory.
 _CHUNK = 500
+
+# trec_eval keeps one counter per label from 0 to a query's highest.
+_MAX_LABEL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def evaluate(
 
     `rel_level` is the smallest label that counts as relevant for binary measures (trec_eval -l), `depth` cuts every
     ranking first (-M), `only_retrieved` leaves queries out that the run lacks (trec_eval's default, without -c).
+    InputError names a label that is too far from 0 to be counted.
     """
     missing = tuple(sorted(q for q in qrels if not (q in run and run[q].docs)))
     ignored = tuple(sorted(q for q in run if q not in qrels))
@@ -61,7 +66,7 @@ def evaluate(
     values: dict[Measure, dict[str, float]] = {m: {} for m in measures}
     for chunk in _chunks(wanted):
         rankings = {q: _cut(run[q], depth) for q in chunk if q in run and run[q].docs}
-        judged = {q: qrels[q] for q in chunk}
+        judged = {q: _countable(q, qrels[q]) for q in chunk}
         for cut, group in _by_truncation(measures).items():
             part = {q: _cut(r, cut) for q, r in rankings.items()}
             computed = _trec_eval(part, judged, group, rel_level)
@@ -74,6 +79,14 @@ def evaluate(
 
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
     return (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))
+
+
+def _countable(query: str, labels: dict[str, int]) -> dict[str, int]:
+    for doc, label in labels.items():
+        if abs(label) > _MAX_LABEL:
+            limits = f"between {-_MAX_LABEL} and {_MAX_LABEL}"
+            raise InputError(f"query {query!r}, document {doc!r}: the label must lie {limits}, found {label}")
+    return labels
 
 
 def _cut(ranking: Ranking, depth: int | None) -> Ranking:
@@ -93,7 +106,9 @@ def _trec_eval(rankings: Run, qrels: Qrels, measures: Sequence[Measure], level: 
     import pytrec_eval
 
     names = {m: str(m.trec_name) for m in measures}
-    evaluator = pytrec_eval.RelevanceEvaluator(qrels, set(names.values()), relevance_level=level)
+    # trec_eval writes outside its memory for a query whose labels are all negative; such a query scores 0 anyway.
+    counted = {q: labels for q, labels in qrels.items() if any(label >= 0 for label in labels.values())}
+    evaluator = pytrec_eval.RelevanceEvaluator(counted, set(names.values()), relevance_level=level)
     run = {q: dict(zip(r.docs, r.scores.tolist(), strict=True)) for q, r in rankings.items()}
     results = evaluator.evaluate(run)
     return {q: {m: row[name.replace(".", "_")] for m, name in names.items()} for q, row in results.items()}

@@ -122,7 +122,7 @@ class BM25:
         }
 
     def index(self, corpus: Corpus, workdir: Path) -> None:
-        """Read the corpus once, write nothing: memory holds 8 bytes for each term of each document, 24 while building."""
+        """Read the corpus once, write nothing: memory holds 8 bytes a term of a document, 24 while it builds."""
         analysis = self._settings.analysis(corpus.language)
         ids, rows, vocabulary = Ragged("B"), Ragged("i"), dict[str, int]()
         for doc in corpus.docs():
@@ -176,5 +176,5 @@ def _number(value: object, where: str, most: float) -> float:
 
 def _code(key: object) -> str:
     if not isinstance(key, str):
-        raise InputError(f'settings.languages.{key}: YAML reads this key as {key!r}; quote it, as in "no"')
+        raise InputError(f'settings.languages: YAML reads one code as {key!r}; quote it, as in "no"')
     return key

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 
 import click
 
 from bench import __version__
+from bench.cli.output import say
 from bench.errors import BenchError
 
 # Verb -> (module:attribute, one-line help). The order is the order of work; help for the list loads no verb.
@@ -50,15 +52,24 @@ class Verbs(click.Group):
             raise unknown("verb", args[0], VERBS, "bench --help")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of a pipe has gone (`bench ... | head`): nothing is wrong. click would exit with 1, and Python
+            # with 120 when it flushes what is left; so the rest goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="bench")
 def bench() -> None:
-    """How good is this retriever, in each language, and can I believe the number?
+    r"""How good is this retriever, in each language, and can I believe the number?
 
     \b
     bench run --model bm25 --task mini
-    """
+    """  # noqa: D400 - a question is what it is
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -81,10 +92,6 @@ def _code(arguments: list[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader of a pipe has gone (`bench ... | head`): nothing is wrong, and nobody is left to tell.
-        sys.stderr.close()
-        return 0
     except MemoryError:
         _say("out of memory: what was finished is kept; run the same command again, with fewer documents in memory")
         return 4
@@ -96,4 +103,4 @@ def _code(arguments: list[str] | None) -> int:
 
 
 def _say(message: str) -> None:
-    click.secho(f"bench: {message}", err=True, fg="red")
+    say(f"bench: {message}", colour="red")

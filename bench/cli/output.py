@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -23,7 +24,12 @@ def note(message: str, *, quiet: bool = False) -> None:
 
 def warn(message: str) -> None:
     """A line on stderr that nothing silences."""
-    click.secho(f"warning: {message}", err=True, fg="yellow")
+    say(f"warning: {message}", colour="yellow")
+
+
+def say(message: str, *, colour: str) -> None:
+    """A line on stderr, coloured where that is a terminal and NO_COLOR is not set."""
+    click.secho(message, err=True, fg=colour, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def console() -> Any:

@@ -1,0 +1,91 @@
+"""Dense retrieval: an encoder, the vector store and exact search together make a retriever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from bench.collection import Corpus, Query
+from bench.encoding import TextEncoder
+from bench.ranking import Ranking, Run
+from bench.search import search
+from bench.store import Shard, VectorStore
+from bench.watch import Watch
+
+SHARD_SIZE = 2048
+"""Documents a shard: at most so many are encoded again after a crash."""
+
+
+@dataclass
+class DenseRetriever:
+    """Encodes a corpus into the store, shard by shard, and searches it exactly.
+
+    `shards` and `query_shards` are what the last index and search used: found in the store or encoded.
+    """
+
+    encoder: TextEncoder
+    store: VectorStore
+    watch: Watch
+    query_language: str = "und"
+    shard_size: int = SHARD_SIZE
+    shards: list[Shard] = field(default_factory=list)
+    query_shards: list[Shard] = field(default_factory=list)
+    _corpus: Corpus | None = None
+
+    def index(self, corpus: Corpus, workdir: Path) -> None:
+        """Make sure that every shard of the corpus is in the store.
+
+        Shards that another process is encoding are left to it and waited for at the end.
+        """
+        found: dict[int, Shard] = {}
+        for wait in (False, True):
+            for number, texts in enumerate(_windows(corpus, self.shard_size)):
+                if number not in found:
+                    shard = self._shard(texts, corpus.language, wait)
+                    if shard:
+                        found[number] = shard
+            if len(found) == number + 1:
+                break
+        self._corpus = corpus
+        self.shards = [found[number] for number in sorted(found)]
+
+    def search(self, queries: Sequence[Query], k: int) -> Run:
+        """The exact top k of every query."""
+        if self._corpus is None:
+            raise RuntimeError("index a corpus before searching")
+        ids = self._corpus.ids
+        vectors = self._encode_queries([query.text for query in queries])
+        with self.watch.phase("search"):
+            found = search(vectors, [shard.path for shard in self.shards], ids, k, progress=self.watch.searched)
+        return {
+            query.id: Ranking([name.decode() for name in ids.take(hits.rows)], hits.scores)
+            for query, hits in zip(queries, found, strict=True)
+        }
+
+    def _shard(self, texts: list[str], language: str, wait: bool) -> Shard | None:
+        with self.watch.phase("encode_documents"):
+            shard = self.store.get(self.encoder, texts, "document", language, self.watch.encoded, wait)
+        if shard and shard.reused:
+            self.watch.reused(len(texts))
+        return shard
+
+    def _encode_queries(self, texts: list[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        self.query_shards = []
+        for start in range(0, len(texts), self.shard_size):
+            with self.watch.phase("encode_queries"):
+                part = texts[start : start + self.shard_size]
+                shard = self.store.get(self.encoder, part, "query", self.query_language)
+            if shard is None:
+                raise RuntimeError("the store gave up waiting for a shard")
+            self.query_shards.append(shard)
+        return np.concatenate([np.load(shard.path, allow_pickle=False) for shard in self.query_shards])
+
+
+def _windows(corpus: Corpus, size: int) -> Iterator[list[str]]:
+    docs = corpus.docs()
+    while window := [doc.text for doc in islice(docs, size)]:
+        yield window

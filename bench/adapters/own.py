@@ -1,0 +1,115 @@
+"""A user's own model: a class by name (`python:MODULE:CLASS`), an object, or a function from texts to vectors.
+
+Nobody can know what makes the vectors of such a model, so they are kept for one run only, unless the object states a
+`fingerprint` (a text that changes whenever the vectors would): then they are stored and found again like any others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.encoding import BatchLimits, Side, TokenCount
+from bench.errors import InputError
+from bench.retriever import Vectors
+from bench.weights import version
+
+
+class OwnEncoder:
+    """The encoder that a user's object is: a callable, one with `encode_queries` and `encode_docs`, or a
+    SentenceTransformer (`encode_query`, `encode_document`), whose training mode is given back after each batch.
+    """
+
+    uses_language = True
+    limits = BatchLimits(tokens=None, texts=64)
+
+    def __init__(self, model: Any, name: str) -> None:
+        self._model = model
+        self.fingerprint: str | None = getattr(model, "fingerprint", None)
+        self._key = self.fingerprint or secrets.token_hex(16)
+        self._name = name
+
+    def recipe(self, side: Side) -> dict[str, Any]:
+        return {"adapter": "own", "version": 1, "weights": {"name": self._name, "fingerprint": self._key}, "side": side}
+
+    def encode(self, texts: Sequence[str], side: Side, language: str) -> Vectors:
+        model, batch = self._model, list(texts)
+        if hasattr(model, "encode_queries") and hasattr(model, "encode_docs"):
+            encode = model.encode_queries if side == "query" else model.encode_docs
+            return np.asarray(_host(encode(batch, language)), dtype=np.float32)
+        if hasattr(model, "encode_query") and hasattr(model, "encode_document"):
+            return _sentence_transformer(model, batch, side)
+        return np.asarray(_host(model(batch)), dtype=np.float32)
+
+    def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount | None:
+        return None
+
+    def rendered(self, text: str, side: Side) -> str:
+        return text
+
+    def environment(self) -> dict[str, Any]:
+        return {"python": sys.version.split()[0], "numpy": version("numpy")}
+
+
+def _sentence_transformer(model: Any, texts: list[str], side: Side) -> Vectors:
+    training = bool(getattr(model, "training", False))
+    encode = model.encode_query if side == "query" else model.encode_document
+    try:
+        vectors = encode(texts, batch_size=32, show_progress_bar=False, convert_to_numpy=True)
+    finally:
+        if training:
+            model.train()
+    if getattr(model, "similarity_fn_name", None) == "cosine":
+        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return np.asarray(vectors, dtype=np.float32)
+
+
+def _host(vectors: Any) -> Any:
+    """A tensor on any device as one that numpy takes; other things as they are."""
+    return vectors.detach().float().cpu().numpy() if hasattr(vectors, "detach") else vectors
+
+
+def is_retriever(model: Any) -> bool:
+    """Whether the object ranks a corpus itself."""
+    return hasattr(model, "index") and hasattr(model, "search")
+
+
+def is_encoder(model: Any) -> bool:
+    """Whether the object turns texts into vectors in a way that `OwnEncoder` understands."""
+    pairs = (("encode_queries", "encode_docs"), ("encode_query", "encode_document"))
+    return any(all(hasattr(model, name) for name in pair) for pair in pairs) or callable(model)
+
+
+def load(place: str) -> Any:
+    """The object that `MODULE:CLASS` names: a class is called without arguments, anything else is taken as it is.
+
+    The current folder is searched for the module, since that is where a user's script lies.
+    """
+    module_name, colon, attribute = place.partition(":")
+    if not (colon and module_name and attribute):
+        raise InputError(f"python:{place}: expected python:MODULE:CLASS")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and module_name.split(".")[0] != error.name.split(".")[0]:
+            raise InputError(f"python:{place}: the module imports {error.name!r}, which is not installed") from error
+        raise InputError(f"python:{place}: no module {module_name!r} in {Path.cwd().name}/ or installed") from error
+    found = getattr(module, attribute, None)
+    if found is None:
+        raise InputError(f"python:{place}: the module has no {attribute!r}")
+    model = found() if isinstance(found, type) else found
+    if not (is_retriever(model) or is_encoder(model)):
+        raise InputError(
+            f"python:{place}: neither a function from texts to vectors, nor an object with encode_queries and "
+            "encode_docs, nor one with index and search"
+        )
+    return model

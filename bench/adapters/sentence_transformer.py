@@ -1,0 +1,194 @@
+"""Any sentence-transformers model as an encoder: prompts, pooling, similarity, lengths and dtype from its card.
+
+What the card leaves out is read from the model's own folder, so that the recipe states it without loading the model.
+Texts reach the library with the exact prompt; cosine similarity is the inner product of normalised vectors.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bench.encoding import BatchLimits, Side, TokenCount
+from bench.errors import InputError, MissingError, StoppedError
+from bench.model import Lengths, Sides
+from bench.retriever import Vectors
+from bench.weights import Located, version
+
+VERSION = 1
+"""Of this adapter: raised when it would make other vectors of the same texts."""
+
+# Tokens a batch, padding included: on a CPU small batches stay in its caches, on a GPU large ones fill it.
+_CPU_LIMITS = BatchLimits(tokens=4096, texts=64)
+_GPU_LIMITS = BatchLimits(tokens=65536, texts=512)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a card or an option says of how to encode; None is the model's own."""
+
+    prompts: Sides | None = None
+    pooling: str | None = None
+    similarity: str | None = None
+    max_length: Lengths = Lengths()
+    dtype: str = "float32"
+    device: str | None = None
+    trust_remote_code: bool = False
+
+
+class SentenceTransformerEncoder:
+    """Texts to vectors by a sentence-transformers folder; the model is loaded at the first text that needs it."""
+
+    uses_language = False
+
+    def __init__(self, weights: Located, settings: Settings) -> None:
+        self._weights, self._settings = weights, settings
+        own = weights.config("config_sentence_transformers.json")
+        self._prompts = settings.prompts or _own_prompts(own)
+        self._similarity = settings.similarity or own.get("similarity_fn_name") or "cosine"
+        if self._similarity not in ("cosine", "dot"):
+            raise InputError(
+                f"{weights.name}: its similarity is {self._similarity!r}; a card can say `similarity: cosine` or `dot`"
+            )
+
+    def recipe(self, side: Side) -> dict[str, Any]:
+        """All that makes the vectors of one side."""
+        return {
+            "adapter": "sentence-transformers",
+            "version": VERSION,
+            "weights": self._weights.identity,
+            "side": side,
+            "prompt": self.prompt(side),
+            "max_length": self._limit(side),
+            "pooling": self._settings.pooling or self._own_pooling(),
+            "similarity": self._similarity,
+            "dtype": self._settings.dtype,
+            "stored": "float32",
+            "backend": "torch",
+            "attention": "default",
+        }
+
+    def prompt(self, side: Side) -> str:
+        """The exact text put before every text of that side."""
+        return self._prompts.query if side == "query" else self._prompts.document
+
+    def encode(self, texts: Sequence[str], side: Side, language: str) -> Vectors:
+        """One forward pass over the texts."""
+        import torch
+
+        encode = self._model.encode_query if side == "query" else self._model.encode_document
+        try:
+            vectors = encode(
+                list(texts),
+                prompt=self.prompt(side),
+                batch_size=max(1, len(texts)),
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                normalize_embeddings=self._similarity == "cosine",
+            )
+        except torch.OutOfMemoryError as error:
+            raise StoppedError(
+                f"{self._weights.name}: the device's memory is full; what was finished is kept"
+            ) from error
+        return np.asarray(vectors, dtype=np.float32)
+
+    def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount:
+        """By the model's own tokenizer, prompt and specials included."""
+        tokenizer = self._model.tokenizer
+        rows = tokenizer([self.prompt(side) + text for text in texts], truncation=False)["input_ids"]
+        limit = self._effective_limit(side)
+        lengths = np.array([min(len(row), limit) for row in rows], dtype=np.int64)
+        unknown_id = getattr(tokenizer, "unk_token_id", None)
+        unknown = sum(row[:limit].count(unknown_id) for row in rows) if unknown_id is not None else 0
+        return TokenCount(lengths, sum(len(row) > limit for row in rows), unknown)
+
+    def rendered(self, text: str, side: Side) -> str:
+        """The text as the model sees it, specials included, truncated as it is."""
+        model, task = self._model, side
+        features = model.preprocess([text], prompt=self.prompt(side), task=task)
+        return str(model.tokenizer.decode(features["input_ids"][0]))
+
+    @property
+    def limits(self) -> BatchLimits:
+        return _GPU_LIMITS if self._model.device.type == "cuda" else _CPU_LIMITS
+
+    def environment(self) -> dict[str, Any]:
+        """Versions and device that the vectors were made with."""
+        import torch
+
+        device = self._model.device
+        name = (
+            torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+        )
+        return {
+            "sentence-transformers": version("sentence-transformers"),
+            "transformers": version("transformers"),
+            "torch": torch.__version__,
+            "device": device.type,
+            "hardware": name,
+            "threads": torch.get_num_threads(),
+        }
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        settings = self._settings
+        try:
+            model = SentenceTransformer(
+                str(self._weights.folder),
+                device=settings.device,
+                trust_remote_code=settings.trust_remote_code,
+                local_files_only=True,
+                model_kwargs={"dtype": getattr(torch, settings.dtype)},
+                modules=self._plain_modules() if not self._weights.config_exists("modules.json") else None,
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise MissingError(f"{self._weights.name}: cannot load these weights: {error}") from error
+        self._set_lengths(model)
+        return model
+
+    def _plain_modules(self) -> list[Any] | None:
+        """Pooling over a plain encoder folder; the library itself would take the mean without a word."""
+        import torch
+        from sentence_transformers.base.modules import Transformer
+        from sentence_transformers.sentence_transformer.modules import Pooling
+
+        encoder = Transformer(str(self._weights.folder), model_kwargs={"dtype": getattr(torch, self._settings.dtype)})
+        return [encoder, Pooling(encoder.get_embedding_dimension(), pooling_mode=self._settings.pooling or "mean")]
+
+    def _set_lengths(self, model: Any) -> None:
+        lengths = self._settings.max_length
+        if lengths.query is not None and lengths.query == lengths.document:
+            model.max_seq_length = lengths.query
+        elif lengths.query is not None or lengths.document is not None:
+            model[0].query_length = lengths.query or model.max_seq_length
+            model[0].document_length = lengths.document or model.max_seq_length
+
+    def _limit(self, side: Side) -> int | None:
+        """The limit that is stated, None where only the architecture limits."""
+        own = self._weights.config("sentence_bert_config.json")
+        asked = self._settings.max_length.query if side == "query" else self._settings.max_length.document
+        return asked or own.get(f"{side}_length") or own.get("max_seq_length")
+
+    def _effective_limit(self, side: Side) -> int:
+        most = self._limit(side) or self._model.max_seq_length or self._model.tokenizer.model_max_length
+        return int(min(most, 1 << 30))
+
+    def _own_pooling(self) -> str | None:
+        return None if self._weights.config_exists("modules.json") else "mean"
+
+
+def _own_prompts(config: dict[str, Any]) -> Sides:
+    prompts = config.get("prompts") or {}
+    documents = [prompts[key] for key in ("document", "passage", "corpus") if prompts.get(key)]
+    return Sides(query=prompts.get("query") or "", document=documents[0] if documents else "")

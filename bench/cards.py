@@ -1,0 +1,114 @@
+"""Cards: YAML files validated into frozen values, with errors that name the file, the key and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.errors import InputError, MissingError
+
+
+class Card(BaseModel):
+    """What all cards and their parts share: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+C = TypeVar("C", bound=Card)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; errors name the file and the line."""
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
+    except OSError as error:
+        raise MissingError(f"{path}: cannot read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected a table of keys, found {_found(value)}")
+    return value
+
+
+class _SafeLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML's safe loader (in C where it is there), but a key that occurs twice in one table is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} occurs twice", key_node.start_mark
+                )
+            seen.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def parse_card(kind: type[C], value: Mapping[str, Any], path: Path | str) -> C:
+    """The card that `value` describes; InputError lists every fault as `file: key: expected .., found ..`."""
+    try:
+        return kind.model_validate(dict(value))
+    except ValidationError as error:
+        lines = [_fault(path, fault, kind) for fault in error.errors()]
+        raise InputError("\n".join(lines)) from error
+
+
+def _fault(path: Path | str, fault: Any, kind: type[Card]) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    found = _found(fault.get("input"))
+    if fault["type"] == "missing":
+        return f"{path}: {where}: this key is required"
+    if fault["type"] == "extra_forbidden":
+        return f"{path}: {where}: unknown key{_near(str(fault['loc'][-1]), kind) if len(fault['loc']) == 1 else ''}"
+    if fault["type"] == "value_error":
+        return f"{path}: {where + ': ' if where else ''}{fault['ctx']['error']}"
+    return f"{path}: {where}: {_expected(fault)}, found {found}"
+
+
+def _near(key: str, kind: type[Card]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(key, kind.model_fields, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(kind.model_fields)}"
+
+
+_EXPECTED = {
+    "int_type": "expected a number",
+    "int_parsing": "expected a number",
+    "float_type": "expected a number",
+    "string_type": "expected a text (quote it if it is a word such as no, or a number)",
+    "bool_type": "expected true or false",
+    "dict_type": "expected a table of keys",
+    "model_type": "expected a table of keys",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+}
+
+
+def _expected(fault: Any) -> str:
+    if fault["type"] == "literal_error":
+        return f"expected one of {fault['ctx']['expected']}"
+    message: str = _EXPECTED.get(fault["type"], fault["msg"])
+    return message
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return repr(value)

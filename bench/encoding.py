@@ -1,0 +1,122 @@
+"""Texts to vectors in batches: a window of texts, sorted by length, cut into batches by a budget of tokens.
+
+Little is spent on padding, and the batches depend on the texts of the window alone, so the same window gives the same
+vectors wherever a run was broken off and resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import StoppedError
+from bench.retriever import Vectors
+
+Side = Literal["query", "document"]
+
+
+@dataclass(frozen=True)
+class TokenCount:
+    """What a tokenizer says of some texts.
+
+    `lengths` are the tokens of each as the model sees it: after truncation, prompt and specials included. `truncated`
+    is the number of texts that were cut, `unknown` that of tokens outside the vocabulary among the ones seen.
+    """
+
+    lengths: NDArray[np.int64]
+    truncated: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """A batch holds at most so many padded tokens (None: tokens do not matter) and so many texts."""
+
+    tokens: int | None = 8192
+    texts: int = 128
+
+
+class TextEncoder(Protocol):
+    """An encoder whose vectors may be stored: it says all that makes them.
+
+    `recipe(side)` is the JSON value that keys the vectors (architecture: promise 5) and loads no weights;
+    `count_tokens` is None where the model does not tell; `rendered` is one text as the model gets it.
+    """
+
+    limits: BatchLimits
+    uses_language: bool
+
+    def recipe(self, side: Side) -> dict[str, Any]: ...
+    def encode(self, texts: Sequence[str], side: Side, language: str) -> Vectors: ...
+    def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount | None: ...
+    def rendered(self, text: str, side: Side) -> str: ...
+    def environment(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The vectors of a window, rows in the order of its texts, and what was counted on the way."""
+
+    vectors: Vectors
+    tokens: int | None
+    truncated: int | None
+    unknown: int | None
+
+
+def batches(lengths: Sequence[int] | NDArray[np.int64], limits: BatchLimits) -> Iterator[NDArray[np.int64]]:
+    """Positions of the texts, longest first, cut so that longest x count stays within the budget; none is left out."""
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    start = 0
+    while start < len(order):
+        longest = max(1, int(lengths[int(order[start])]))
+        size = limits.texts if limits.tokens is None else min(limits.texts, max(1, limits.tokens // longest))
+        yield order[start : start + size]
+        start += size
+
+
+def encode_window(
+    encoder: TextEncoder,
+    texts: Sequence[str],
+    side: Side,
+    language: str,
+    progress: Callable[[int], None] | None = None,
+) -> Encoded:
+    """Encode a window of texts; `progress` is called with the number of texts of every finished batch.
+
+    StoppedError where the model returns another number of vectors than texts, vectors of another dimension than
+    before, or a value that is no finite number.
+    """
+    count = encoder.count_tokens(texts, side)
+    lengths = count.lengths if count else np.array([len(t) for t in texts], dtype=np.int64)
+    limits = encoder.limits if count else BatchLimits(None, encoder.limits.texts)
+    rows: Vectors | None = None
+    for positions in batches(lengths, limits):
+        part = checked(encoder.encode([texts[i] for i in positions], side, language), len(positions))
+        if rows is None:
+            rows = np.empty((len(texts), part.shape[1]), dtype=np.float32)
+        if part.shape[1] != rows.shape[1]:
+            raise StoppedError(f"the model returned vectors of {part.shape[1]} dimensions after {rows.shape[1]}")
+        rows[positions] = part
+        if progress:
+            progress(len(positions))
+    vectors = rows if rows is not None else np.empty((0, 0), dtype=np.float32)
+    if count is None:
+        return Encoded(vectors, None, None, None)
+    return Encoded(vectors, int(count.lengths.sum()), count.truncated, count.unknown)
+
+
+def checked(vectors: Any, expected: int) -> Vectors:
+    """The vectors as float32, after looking that there is one finite row a text."""
+    array = np.asarray(vectors, dtype=np.float32)
+    if array.ndim != 2:
+        raise StoppedError(f"the model returned an array of {array.ndim} dimensions, not one row a text")
+    if len(array) != expected:
+        raise StoppedError(f"the model returned {len(array)} vectors for {expected} texts")
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        raise StoppedError(f"the model returned NaN or infinity in {len(bad)} of {expected} vectors")
+    return array

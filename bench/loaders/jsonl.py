@@ -1,0 +1,36 @@
+"""JSON lines: one object a line, with errors that name file, line and key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.errors import MissingError
+from bench.files import open_text
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and object of every line that is not blank."""
+    with open_text(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except ValueError as error:
+                raise MissingError(f"{path}:{number}: not JSON: {error}") from error
+            if not isinstance(value, dict):
+                raise MissingError(f"{path}:{number}: expected a JSON object, found {type(value).__name__}")
+            yield number, value
+
+
+def field(value: dict[str, Any], key: str, path: Path, number: int, default: str | None = None) -> str:
+    """The text under `key`; numbers are cast to text. MissingError where it is absent or another thing."""
+    found = value.get(key, default)
+    if isinstance(found, str):
+        return found
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    raise MissingError(f"{path}:{number}: expected a text under {key!r}, found {json.dumps(found)[:40]}")

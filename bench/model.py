@@ -1,0 +1,90 @@
+"""A model card: what answers. Kind, weights and revision, prompts, pooling, limits, dtypes, languages, licence."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from bench.cards import Card
+from bench.task import Names
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+class Weights(Card):
+    """Where weights come from: a hub name with its revision, a folder inside an installed package, or `--weights`.
+
+    `hub` with `revision: null` means that no revision was read anywhere: a run resolves and records one.
+    """
+
+    hub: str | None = None
+    revision: str | None = None
+    package: str | None = None
+    folder: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Weights:
+        if self.hub and self.package:
+            raise ValueError("give either hub or package, not both")
+        return self
+
+
+class Sides(Card):
+    """A text for each side, put before every query and every document; `{instruction}` takes the task's instruction."""
+
+    query: str = ""
+    document: str = ""
+
+
+class Lengths(Card):
+    """The largest number of tokens of a query and of a document; the rest is cut off. None: the model's own limit."""
+
+    query: int | None = None
+    document: int | None = None
+
+
+class Model(Card):
+    """One system. Fields that a kind does not use stay at their defaults.
+
+    `prompts`, `pooling`, `similarity` and `max_length` left out mean the model's own, as its folder states them. `languages` are those it claims (`any` for a
+    model without such a claim); `expect` names checks whose flags are known and do not surprise.
+    """
+
+    name: str
+    kind: Literal["dense", "embedded", "bm25"]
+    description: str
+    licence: str
+    languages: Names | Literal["any"]
+    citation: str = ""
+    source: str | None = None
+    extra: str | None = None
+    weights: Weights | None = None
+    parameters: int | None = None
+    prompts: Sides | None = None
+    prompts_source: str | None = None
+    pooling: Literal["mean", "cls", "lasttoken", "max"] | None = None
+    similarity: Literal["cosine", "dot"] | None = None
+    max_length: Lengths = Lengths()
+    dtypes: Names = ("float32",)
+    training_data: Names = ()
+    expect: Names = ()
+    notes: Names = ()
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", value):
+            raise ValueError(f"expected lower-case letters, digits, '.', '_' and '-', found {value!r}")
+        return value
+
+    @field_validator("dtypes")
+    @classmethod
+    def _known_dtypes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        bad = [d for d in value if d not in ("float32", "bfloat16", "float16")]
+        if bad or not value:
+            found = repr(bad[0]) if bad else "an empty list"
+            raise ValueError(f"expected a list of float32, bfloat16, float16, found {found}")
+        return value

@@ -1,0 +1,163 @@
+"""The scan: a float32 pass over the blocks that keeps every document that can be among a query's exact top k.
+
+The proof. Let s be the exact score of a pair (`bench.exact`) and a its float32 score from a matrix product, whose
+order of summation is unknown. Then |a - s| <= E with the E of `error_bound`. If k documents have a >= t, their s is at
+least t - E =: floor. A document with a + E < floor is below those k, whatever its id: it is dropped, and no other is.
+Where more documents stay than there is room for (thousands within E of each other, in practice copies of one vector)
+the query is `crowded` and is answered by `Ties`, which scores exactly as it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.blocks import Block
+
+TILE = 1024  # Documents a matrix product: its result (1024 x 1024 float32) stays in the processor's cache.
+_LANES = 16  # Scores whose maximum is compared first; of 16 nearly always none is a candidate.
+_ROOM = 1024  # Candidates beyond k that a query may hold.
+_LOWEST = np.finfo(np.float32).min
+
+
+def error_bound(dim: int, query_norms: NDArray[np.float64], norm: float) -> NDArray[np.float64]:
+    """How far the float32 score of a query and a document of norm up to `norm` can lie from the exact score.
+
+    Higham, Accuracy and Stability of Numerical Algorithms, 3.1: in any order of summation, fused or not, the error is
+    at most g * sum |q_i x_i| <= g |q| |x|, g = d u / (1 - d u), u = 2^-24. Rounding the exact score to float32 adds
+    u |q| |x|, its float64 sum far less than another. The last term is what numbers below 2^-126 lose where they are
+    taken for zero, as an input or as a result.
+    """
+    unit = 2.0**-24
+    growth = dim * unit / (1 - dim * unit)
+    return (growth + 2 * unit) * norm * query_norms * 1.0001 + dim * 2.0**-125 * (1 + norm + query_norms)
+
+
+def room(k: int) -> int:
+    """How many candidates a query needs space for."""
+    return 2 * k + _ROOM + 64 + TILE
+
+
+class Scan:
+    """Some queries on their way through all blocks: `scan` each, then `finish`, then read `pairs` and `crowded`."""
+
+    def __init__(self, queries: NDArray[np.float32], k: int) -> None:
+        count = len(queries)
+        self.crowded = np.zeros(count, np.bool_)
+        self.floor = np.full(count, -np.inf)  # k documents are known to have at least this exact score
+        self._tiles = Tiles(queries)
+        self._k = k
+        self._held = np.zeros(count, np.intp)
+        self._sift_at = np.full(count, k + 64)
+        self._approx = np.empty((count, room(k)), np.float32)
+        self._rows = np.empty((count, room(k)), np.int64)
+
+    def scan(self, block: Block) -> None:
+        """Keep what may be among the top k of the blocks so far."""
+        error = self._tiles.error(block)
+        for start, tile in self._tiles.products(block):
+            bar = round_down(self.floor - error)
+            bar[self.crowded] = np.inf
+            queries, columns, approx = reaching(tile, bar)
+            if len(queries):
+                self._add(queries, block.first + start + columns, approx, error)
+
+    def finish(self) -> None:
+        """Drop what later documents have ruled out."""
+        self._sift(np.flatnonzero(self._held > self._k), self._tiles.last_error)
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The candidates of all queries that are not crowded: query numbers, ascending, and document rows."""
+        queries, slots = np.nonzero(np.arange(self._rows.shape[1]) < self._held[:, None])
+        return queries, self._rows[queries, slots]
+
+    def _add(
+        self,
+        queries: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        approx: NDArray[np.float32],
+        error: NDArray[np.float64],
+    ) -> None:
+        added = np.bincount(queries, minlength=len(self._held))
+        slots = _count_up(added) + np.repeat(self._held, added)
+        self._rows[queries, slots] = rows
+        self._approx[queries, slots] = approx
+        self._held += added
+        full = np.flatnonzero(self._held > self._sift_at)
+        if len(full):
+            self._sift(full, error)
+
+    def _sift(self, full: NDArray[np.intp], error: NDArray[np.float64]) -> None:
+        """Raise the floor of these queries, each holding at least k documents, and drop what lies below it."""
+        if not len(full):
+            return
+        held = self._held[full]
+        width = int(held.max())
+        approx = np.where(np.arange(width) < held[:, None], self._approx[full, :width], -np.inf)
+        kth = np.partition(approx, width - self._k, axis=1)[:, width - self._k].astype(np.float64)
+        self.floor[full] = np.maximum(self.floor[full], kth - error[full])
+        keep = approx >= round_down(self.floor[full] - error[full])[:, None]
+        kept = keep.sum(axis=1)
+        line, column = np.nonzero(keep)
+        queries, slots = full[line], _count_up(kept)
+        self._rows[queries, slots] = self._rows[queries, column]
+        self._approx[queries, slots] = approx[line, column]
+        self._held[full] = kept
+        self._sift_at[full] = kept + self._k + 64
+        crowded = full[kept > self._k + _ROOM]
+        self.crowded[crowded] = True
+        self._held[crowded] = 0
+
+
+class Tiles:
+    """The float32 scores of some queries and a block, a tile of documents at a time."""
+
+    def __init__(self, queries: NDArray[np.float32]) -> None:
+        self._queries = queries
+        self._norms = np.sqrt(np.square(queries, dtype=np.float64).sum(axis=1))
+        self._norm = 0.0
+
+    def error(self, block: Block) -> NDArray[np.float64]:
+        """The error bound of each query for this block and all before it."""
+        self._norm = max(self._norm, block.norm)
+        return self.last_error
+
+    @property
+    def last_error(self) -> NDArray[np.float64]:
+        """The error bound of each query for all blocks so far."""
+        return error_bound(self._queries.shape[1], self._norms, self._norm)
+
+    def products(self, block: Block) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Place of the tile's first document in the block, scores (queries, documents); -inf fills up to the width."""
+        width = min(TILE, -(len(block.vectors) // -_LANES) * _LANES)
+        scores = np.empty((len(self._queries), width), np.float32)
+        for start in range(0, len(block.vectors), TILE):
+            documents = block.vectors[start : start + TILE]
+            np.matmul(self._queries, documents.T, out=scores[:, : len(documents)])
+            scores[:, len(documents) :] = -np.inf
+            yield start, scores
+
+
+def reaching(
+    tile: NDArray[np.float32], bar: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """The scores that reach their query's bar: queries (ascending), columns, scores."""
+    bar = np.maximum(bar, _LOWEST)[:, None]  # finite, so that what fills the tile never reaches it
+    lanes = tile.reshape(len(tile), _LANES, -1)
+    queries, groups = np.nonzero(lanes.max(axis=1) >= bar)
+    near = lanes[queries, :, groups]
+    hits, lane = np.nonzero(near >= bar[queries])
+    return queries[hits], lane * lanes.shape[2] + groups[hits], near[hits, lane]
+
+
+def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """A float32 below each value."""
+    return np.nextafter(values.astype(np.float32), np.float32(-np.inf))
+
+
+def _count_up(lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+    """0, 1, .. for each length, one after the other: [2, 0, 3] gives [0, 1, 0, 1, 2]."""
+    starts = np.cumsum(lengths) - lengths
+    return np.arange(int(lengths.sum())) - np.repeat(starts, lengths)

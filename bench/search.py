@@ -1,0 +1,201 @@
+"""Exact search: for each query the k documents with the highest inner products, from vectors on disk.
+
+One pass over the blocks in float32 finds all documents that can be among the top k (`bench.scan` has the proof), their
+rows are read again and scored exactly, and these scores alone decide order and cut (`bench.exact`). So the result is
+the same to the bit for any shard size, block size, number of queries at once, thread count and order of documents.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import methodcaller
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.blocks import Shards, Source
+from bench.errors import InputError, StoppedError
+from bench.exact import Pairs, best, joined, score_pairs
+from bench.idtable import Ids
+from bench.retriever import Progress
+from bench.scan import Scan, room
+from bench.ties import Ties
+
+MEMORY = 1 << 30
+"""Bytes that a search may use beside what the process already holds: a quarter or less for blocks, half for queries."""
+
+_BLOCK = 128 << 20  # Larger blocks are not searched faster.
+_LARGEST = 1e38  # A third of the largest float32, so that no partial sum of a product overflows.
+_QUERIES = 1024  # Queries a matrix product; see `bench.scan.TILE`.
+
+
+class Found(NamedTuple):
+    """The documents of one query, best first: row numbers and exact scores; ties are in descending order of the id."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+def search(
+    queries: NDArray[np.float32],
+    shards: Sequence[Source],
+    ids: Ids,
+    k: int,
+    *,
+    memory: int = MEMORY,
+    query_block: int | None = None,
+    progress: Progress | None = None,
+) -> list[Found]:
+    """The exact top k of each query, in the one order: score descending as float32, then document id descending.
+
+    `queries` is (q, d); `shards` hold the documents' vectors in the order of `ids`. `query_block` queries go through
+    the corpus together (default: as many as `memory` allows). `progress` counts documents over all passes, except those
+    that thousands of ties at rank k make necessary. All documents are returned where there are no more than k. Raises
+    InputError (k, shapes, nothing to search), MissingError (files), StoppedError (NaN, infinity, beyond float32).
+    """
+    vectors = Shards(shards)
+    _check(queries, vectors, ids, k)
+    k = min(k, vectors.rows)
+    at_once = query_block or max(1, memory // 2 // _bytes_per_query(k, vectors.dim))
+    starts = range(0, len(queries), at_once)
+    found: list[Found] = []
+    with _threads() as (pool, workers):
+        corpus = _Corpus(vectors, ids, k, memory, pool, workers)
+        for turn, start in enumerate(starts):
+
+            def report(done: int, before: int = turn * vectors.rows) -> None:
+                if progress:
+                    progress(before + done, len(starts) * vectors.rows)
+
+            found += corpus.answer(np.ascontiguousarray(queries[start : start + at_once]), report)
+    return found
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """What is searched, and with what means."""
+
+    vectors: Shards
+    ids: Ids
+    k: int
+    memory: int
+    pool: ThreadPoolExecutor
+    workers: int
+
+    def answer(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> list[Found]:
+        """The top k of each of these queries, all in one pass, and a second one for those with too many ties."""
+        cuts = self._cuts(len(queries))
+        scans = [Scan(queries[cut], self.k) for cut in cuts]
+        self._sweep(scans, queries, report)
+        pairs = best(self._finalists(scans, queries, cuts), self.k, self.ids)
+        crowded = np.flatnonzero(np.concatenate([scan.crowded for scan in scans]))
+        if len(crowded):
+            floor = np.concatenate([scan.floor for scan in scans])[crowded]
+            del scans  # Their candidates take as much memory as what comes now.
+            pairs = joined([pairs, self._tied(queries[crowded], floor, crowded)])
+            pairs = pairs.at(np.argsort(pairs.queries, kind="stable"))
+        ends = np.searchsorted(pairs.queries, np.arange(1, len(queries)))
+        return [
+            Found(rows, scores)
+            for rows, scores in zip(np.split(pairs.rows, ends), np.split(pairs.scores, ends), strict=True)
+        ]
+
+    def _sweep(self, parts: Sequence[Scan | Ties], queries: NDArray[np.float32], report: Callable[[int], None]) -> None:
+        """Show every block to every part; the parts share the threads."""
+        longest = float(np.sqrt(np.square(queries, dtype=np.float64).sum(axis=1).max()))
+        for block in self.vectors.blocks(self._rows_within(_BLOCK)):
+            if longest * block.norm > _LARGEST:
+                raise StoppedError(
+                    f"{self.vectors.place(block.first)} and after: norms up to {block.norm:.3g}, queries up to "
+                    f"{longest:.3g}: scores may exceed float32; scale the vectors down"
+                )
+            self._share(methodcaller("scan", block), parts)
+            report(block.first + len(block.vectors))
+
+    def _finalists(self, scans: list[Scan], queries: NDArray[np.float32], cuts: list[slice]) -> Pairs:
+        """All candidates of the scans with their exact scores; each document is read once, in the order of the rows."""
+        for scan in scans:
+            scan.finish()
+        held = [scan.pairs() for scan in scans]
+        numbers = np.concatenate([q + cut.start for (q, _), cut in zip(held, cuts, strict=True)])
+        rows = np.concatenate([rows for _, rows in held])
+        scores = np.empty(len(rows), np.float32)
+        order = np.argsort(rows)
+        distinct, starts = np.unique(rows[order], return_index=True)
+        starts = np.append(starts, len(rows))
+        document = np.repeat(np.arange(len(distinct)), np.diff(starts))
+        for first, vectors in self.vectors.gather(distinct, self._rows_within(_BLOCK // 16)):
+
+            def score(piece: slice, first: int = first, vectors: NDArray[np.float32] = vectors) -> None:
+                places = order[piece]
+                scores[places] = score_pairs(queries, vectors, numbers[places], document[piece] - first)
+
+            self._share(score, _slices(int(starts[first]), int(starts[first + len(vectors)]), self.workers))
+        return Pairs(numbers, rows, scores)
+
+    def _tied(self, queries: NDArray[np.float32], floor: NDArray[np.float64], numbers: NDArray[np.intp]) -> Pairs:
+        """The top k of the crowded queries."""
+        cuts = self._cuts(len(queries))
+        parts = [Ties(queries[cut], self.k, floor[cut], self.ids) for cut in cuts]
+        self._sweep(parts, queries, lambda done: None)
+        return joined(
+            part.pairs._replace(queries=numbers[part.pairs.queries + cut.start])
+            for part, cut in zip(parts, cuts, strict=True)
+        )
+
+    def _cuts(self, queries: int) -> list[slice]:
+        """The queries in parts: one a thread, or several where a matrix product would be too large."""
+        parts = -(-queries // _QUERIES)
+        return _slices(0, queries, -(-parts // self.workers) * self.workers)
+
+    def _share(self, work: Callable[[Any], None], items: Iterable[Any]) -> None:
+        for _ in self.pool.map(work, items):
+            pass
+
+    def _rows_within(self, most: int) -> int:
+        return max(64, min(most, self.memory // 8) // (4 * self.vectors.dim))
+
+
+def _check(queries: NDArray[np.float32], vectors: Shards, ids: Ids, k: int) -> None:
+    if k <= 0:
+        raise InputError(f"k is {k}: ask for at least 1 document")
+    if not vectors.rows:
+        raise InputError("the corpus is empty: there is nothing to search")
+    if len(ids) != vectors.rows:
+        raise InputError(f"{len(ids)} document ids for {vectors.rows} vectors: each vector needs one id")
+    if queries.ndim != 2 or queries.dtype != np.float32 or queries.shape[1] != vectors.dim:
+        raise InputError(
+            f"queries have the shape {queries.shape} and the type {queries.dtype}: "
+            f"expected (queries, {vectors.dim}) and float32"
+        )
+    bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
+    if len(bad):
+        raise StoppedError(f"query {bad[0]} (counted from 0): the vector holds NaN or infinity")
+
+
+def _bytes_per_query(k: int, dim: int) -> int:
+    """Candidates of the scan (score and row), then scored pairs while they are sorted, and copies of the vector."""
+    return room(k) * 12 + k * 80 + dim * 16
+
+
+def _slices(start: int, stop: int, parts: int) -> list[slice]:
+    """At most `parts` slices of nearly one length that cover start .. stop; none is empty."""
+    edges = np.linspace(start, stop, min(parts, stop - start) + 1).astype(int).tolist()
+    return [slice(a, b) for a, b in pairwise(edges)]
+
+
+@contextmanager
+def _threads() -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """As many threads as the matrix library was given; each calls it by itself, so it must not start its own."""
+    from threadpoolctl import ThreadpoolController
+
+    libraries = ThreadpoolController().select(user_api="blas")
+    workers = max((library["num_threads"] for library in libraries.info()), default=os.cpu_count() or 1)
+    with libraries.limit(limits=1), ThreadPoolExecutor(workers) as pool:
+        yield pool, workers

@@ -1,0 +1,162 @@
+"""The vector store: shards of encoded texts on disk, keyed by all that made them.
+
+A shard's key is the sha256 of the encoder's recipe and of its texts in order; ids are not part of it. `<key>.npy`
+holds float32 rows, `<key>.json` the recipe, the checksum of the rows, and what encoded them. The JSON is written last:
+a shard without it does not exist. Recipe and checksum are compared whenever a shard is opened; one that is damaged is
+encoded again and said so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.encoding import Side, TextEncoder, encode_window
+from bench.errors import BenchError, StoppedError
+from bench.files import canonical_json, digest, dump_json, file_sha256, read_json, write_whole
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A stored shard: where its rows lie, what is known of them, and whether this call found or made it."""
+
+    path: Path
+    rows: int
+    meta: dict[str, Any]
+    reused: bool
+
+
+@dataclass(frozen=True)
+class VectorStore:
+    """Shards below one folder. Several processes may work on it at once: each shard is encoded by one of them."""
+
+    root: Path
+    say: Callable[[str], None] = field(default=lambda message: None)
+
+    def key(self, recipe: dict[str, Any], texts: Sequence[str]) -> str:
+        """The key of a shard: sha256 over the canonical recipe and over the texts in order."""
+        hasher = hashlib.sha256(canonical_json(recipe))
+        for text in texts:
+            data = text.encode("utf-8", "surrogatepass")
+            hasher.update(len(data).to_bytes(8, "big"))
+            hasher.update(data)
+        return hasher.hexdigest()
+
+    def find(self, recipe: dict[str, Any], key: str) -> Shard | None:
+        """The stored shard, or None where it is absent or damaged (which is said)."""
+        path, meta_path = self._paths(recipe, key)
+        if not meta_path.exists():
+            return None
+        fault = self._fault(recipe, path, meta_path)
+        if fault:
+            self.say(f"vector store: {path.name}: {fault}: encoding these texts again")
+            return None
+        meta = read_json(meta_path)
+        return Shard(path, meta["rows"], meta, reused=True)
+
+    def get(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        side: Side,
+        language: str,
+        progress: Callable[[int], None] | None = None,
+        wait: bool = True,
+    ) -> Shard | None:
+        """The shard of these texts, encoded if need be; None where another process is at it and `wait` is false."""
+        recipe = encoder.recipe(side) | ({"language": language} if encoder.uses_language else {})
+        key = self.key(recipe, texts)
+        found = self.find(recipe, key)
+        if found:
+            return found
+        with self._lock(recipe, key, wait) as mine:
+            if not mine:
+                return None
+            # Another process may have finished it while this one waited.
+            return self.find(recipe, key) or self._make(encoder, recipe, key, texts, side, language, progress)
+
+    def _make(
+        self,
+        encoder: TextEncoder,
+        recipe: dict[str, Any],
+        key: str,
+        texts: Sequence[str],
+        side: Side,
+        language: str,
+        progress: Callable[[int], None] | None,
+    ) -> Shard:
+        started = time.perf_counter()
+        encoded = encode_window(encoder, texts, side, language, progress)
+        path, meta_path = self._paths(recipe, key)
+        buffer = io.BytesIO()
+        np.save(buffer, encoded.vectors, allow_pickle=False)
+        data = buffer.getvalue()
+        meta = {
+            "format": FORMAT,
+            "recipe": recipe,
+            "rows": len(texts),
+            "dimension": int(encoded.vectors.shape[1]),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "seconds": round(time.perf_counter() - started, 3),
+            "tokens": encoded.tokens,
+            "truncated": encoded.truncated,
+            "unknown": encoded.unknown,
+            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "environment": encoder.environment(),
+        }
+        write_whole(path, data)
+        write_whole(meta_path, dump_json(meta).encode())
+        return Shard(path, len(texts), meta, reused=False)
+
+    def _paths(self, recipe: dict[str, Any], key: str) -> tuple[Path, Path]:
+        folder = self.root / digest(recipe)[:16]
+        return folder / f"{key}.npy", folder / f"{key}.json"
+
+    def _fault(self, recipe: dict[str, Any], path: Path, meta_path: Path) -> str | None:
+        """What is wrong with a stored shard, None if nothing is."""
+        try:
+            meta = read_json(meta_path)
+            if meta["format"] != FORMAT:
+                return f"written in format {meta['format']}, this program reads {FORMAT}"
+            if meta["recipe"] != recipe:
+                return "made by another recipe"
+            if not path.exists():
+                return "its vectors are missing"
+            if file_sha256(path) != meta["sha256"]:
+                return "damaged (wrong checksum)"
+        except (BenchError, KeyError, TypeError) as error:
+            return f"damaged ({error})"
+        except OSError as error:
+            return f"not readable ({error.strerror or error})"
+        return None
+
+    @contextmanager
+    def _lock(self, recipe: dict[str, Any], key: str, wait: bool) -> Iterator[bool]:
+        """The exclusive right to make one shard; the system gives it back when a process dies. Yields false if busy."""
+        from filelock import FileLock, Timeout
+
+        folder = self.root / ".locks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / f"{key}.lock")
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise StoppedError(f"{folder}: cannot write: {error.strerror or error}") from error
+        try:
+            yield True
+        finally:
+            lock.release()
