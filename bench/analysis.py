@@ -135,14 +135,18 @@ def _spell_out(text: str, fold: tuple[str, ...]) -> str:
     return unicodedata.normalize("NFKC", text.casefold()).translate(_CHARACTERS)
 
 
-def _pairs(word: str) -> Iterable[str]:
+def _pairs(word: str) -> list[str]:
     """A word with its runs in scripts without spaces replaced by their bigrams, or by the letter that is alone."""
+    if word.isascii():  # much the most of English, and quickly told
+        return [word]
+    terms: list[str] = []
     for number, piece in enumerate(_SPACELESS_RUN.split(word)):
         if number % 2:  # what the pattern matched
             letters = list(piece) if piece.isalnum() else _LETTER.findall(piece)
-            yield from map(operator.add, letters, letters[1:]) if len(letters) > 1 else letters
+            terms += map(operator.add, letters, letters[1:]) if len(letters) > 1 else letters
         elif piece:
-            yield piece
+            terms.append(piece)
+    return terms
 
 
 @functools.cache

@@ -6,6 +6,7 @@ vectors wherever a run was broken off and resumed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -41,27 +42,48 @@ class BatchLimits:
 
 
 class TextEncoder(Protocol):
-    """An encoder whose vectors may be stored: it says all that makes them.
+    """An encoder whose vectors may be stored: it says all that makes them."""
 
-    `recipe(side)` is the JSON value that keys the vectors (architecture: promise 5) and loads no weights;
-    `count_tokens` is None where the model does not tell; `rendered` is one text as the model gets it.
-    """
+    @property
+    def limits(self) -> BatchLimits:
+        """How large a batch may be."""
+        ...
 
-    limits: BatchLimits
-    uses_language: bool
+    @property
+    def uses_language(self) -> bool:
+        """Whether the language given to `encode` changes the vectors."""
+        ...
 
-    def recipe(self, side: Side) -> dict[str, Any]: ...
-    def encode(self, texts: Sequence[str], side: Side, language: str) -> Vectors: ...
-    def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount | None: ...
-    def rendered(self, text: str, side: Side) -> str: ...
-    def environment(self) -> dict[str, Any]: ...
+    def recipe(self, side: Side) -> dict[str, Any]:
+        """The JSON value that keys the vectors of one side: all that makes them. Loads no weights."""
+        ...
+
+    def encode(self, texts: Sequence[str], side: Side, language: str) -> Vectors:
+        """One batch: a finite row a text, in order."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount | None:
+        """What the model's tokenizer says of the texts; None where the model does not tell."""
+        ...
+
+    def rendered(self, text: str, side: Side) -> str:
+        """One text as the model gets it, prompt included."""
+        ...
+
+    def environment(self) -> dict[str, Any]:
+        """Versions and device that vectors made now are made with."""
+        ...
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The vectors of a window, rows in the order of its texts, and what was counted on the way."""
+    """The vectors of a window, rows in the order of its texts, and what was counted on the way.
+
+    `equal` is the number of distinct texts whose vector is that of another text, bit by bit.
+    """
 
     vectors: Vectors
+    equal: int
     tokens: int | None
     truncated: int | None
     unknown: int | None
@@ -104,9 +126,15 @@ def encode_window(
         if progress:
             progress(len(positions))
     vectors = rows if rows is not None else np.empty((0, 0), dtype=np.float32)
+    equal = _equal(texts, vectors)
     if count is None:
-        return Encoded(vectors, None, None, None)
-    return Encoded(vectors, int(count.lengths.sum()), count.truncated, count.unknown)
+        return Encoded(vectors, equal, None, None, None)
+    return Encoded(vectors, equal, int(count.lengths.sum()), count.truncated, count.unknown)
+
+
+def _equal(texts: Sequence[str], vectors: Vectors) -> int:
+    counts = Counter({text: vectors[i].tobytes() for i, text in enumerate(texts)}.values())
+    return sum(n for n in counts.values() if n > 1)
 
 
 def checked(vectors: Any, expected: int) -> Vectors:

@@ -38,9 +38,13 @@ class StoppedError(BenchError):
 def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> InputError:
     """The error for a name that does not exist: `unknown model 'swimx': did you mean 'swim-x'? (bench models list)`.
 
-    `listing` is the command that prints all names; up to three near names are offered, case aside.
+    `listing` is the command that prints all names; a name that differs in case alone is offered alone, else up to
+    three near ones are.
     """
     by_lower = {n.lower(): n for n in known}
-    near = [by_lower[n] for n in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)]
+    typed = name.lower()
+    near = [
+        by_lower[n] for n in difflib.get_close_matches(typed, by_lower, n=1 if typed in by_lower else 3, cutoff=0.6)
+    ]
     guess = f" did you mean {' or '.join(repr(n) for n in near)}?" if near else " no name is near it;"
     return InputError(f"unknown {kind} {name!r}:{guess} ({listing})")

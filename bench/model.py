@@ -48,8 +48,9 @@ class Lengths(Card):
 class Model(Card):
     """One system. Fields that a kind does not use stay at their defaults.
 
-    `prompts`, `pooling`, `similarity` and `max_length` left out mean the model's own, as its folder states them. `languages` are those it claims (`any` for a
-    model without such a claim); `expect` names checks whose flags are known and do not surprise.
+    `prompts`, `pooling`, `similarity` and `max_length` left out mean the model's own, as its folder states them.
+    `languages` are those it claims (`any` for a model without such a claim); `expect` names checks whose flags are
+    known and do not surprise; the first of `dtypes` is the one that a run takes.
     """
 
     name: str

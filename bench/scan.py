@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bench.blocks import Block
 
 TILE = 1024  # Documents a matrix product: its result (1024 x 1024 float32) stays in the processor's cache.
-_LANES = 16  # Scores whose maximum is compared first; of 16 nearly always none is a candidate.
+_LANES = 8  # Scores whose maximum is compared first: nearly always none of them is a candidate.
 _ROOM = 1024  # Candidates beyond k that a query may hold.
 _LOWEST = np.finfo(np.float32).min
 
@@ -70,8 +70,8 @@ class Scan:
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The candidates of all queries that are not crowded: query numbers, ascending, and document rows."""
-        queries, slots = np.nonzero(np.arange(self._rows.shape[1]) < self._held[:, None])
-        return queries, self._rows[queries, slots]
+        places = _count_up(self._held, np.arange(len(self._held)) * self._rows.shape[1])
+        return np.repeat(np.arange(len(self._held)), self._held), self._rows.reshape(-1)[places]
 
     def _add(
         self,
@@ -81,9 +81,9 @@ class Scan:
         error: NDArray[np.float64],
     ) -> None:
         added = np.bincount(queries, minlength=len(self._held))
-        slots = _count_up(added) + np.repeat(self._held, added)
-        self._rows[queries, slots] = rows
-        self._approx[queries, slots] = approx
+        places = _count_up(added, np.arange(len(added)) * self._rows.shape[1] + self._held)
+        self._rows.reshape(-1)[places] = rows
+        self._approx.reshape(-1)[places] = approx
         self._held += added
         full = np.flatnonzero(self._held > self._sift_at)
         if len(full):
@@ -100,10 +100,11 @@ class Scan:
         self.floor[full] = np.maximum(self.floor[full], kth - error[full])
         keep = approx >= round_down(self.floor[full] - error[full])[:, None]
         kept = keep.sum(axis=1)
-        line, column = np.nonzero(keep)
-        queries, slots = full[line], _count_up(kept)
-        self._rows[queries, slots] = self._rows[queries, column]
-        self._approx[queries, slots] = approx[line, column]
+        line, column = np.divmod(np.flatnonzero(keep), width)
+        starts = full * self._rows.shape[1]
+        places = _count_up(kept, starts)
+        self._rows.reshape(-1)[places] = self._rows.reshape(-1)[starts[line] + column]
+        self._approx.reshape(-1)[places] = approx[line, column]
         self._held[full] = kept
         self._sift_at[full] = kept + self._k + 64
         crowded = full[kept > self._k + _ROOM]
@@ -144,12 +145,14 @@ def reaching(
     tile: NDArray[np.float32], bar: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """The scores that reach their query's bar: queries (ascending), columns, scores."""
-    bar = np.maximum(bar, _LOWEST)[:, None]  # finite, so that what fills the tile never reaches it
+    bar = np.maximum(bar, _LOWEST)  # finite, so that what fills the tile never reaches it
     lanes = tile.reshape(len(tile), _LANES, -1)
-    queries, groups = np.nonzero(lanes.max(axis=1) >= bar)
+    width = lanes.shape[2]
+    # flatnonzero and divmod: numpy finds the places in a flat array many times faster than in a table.
+    queries, groups = np.divmod(np.flatnonzero(lanes.max(axis=1) >= bar[:, None]), width)
     near = lanes[queries, :, groups]
-    hits, lane = np.nonzero(near >= bar[queries])
-    return queries[hits], lane * lanes.shape[2] + groups[hits], near[hits, lane]
+    hits, lane = np.divmod(np.flatnonzero(near >= bar[queries, None]), _LANES)
+    return queries[hits], lane * width + groups[hits], near[hits, lane]
 
 
 def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -157,7 +160,7 @@ def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.nextafter(values.astype(np.float32), np.float32(-np.inf))
 
 
-def _count_up(lengths: NDArray[np.intp]) -> NDArray[np.intp]:
-    """0, 1, .. for each length, one after the other: [2, 0, 3] gives [0, 1, 0, 1, 2]."""
-    starts = np.cumsum(lengths) - lengths
-    return np.arange(int(lengths.sum())) - np.repeat(starts, lengths)
+def _count_up(lengths: NDArray[np.intp], starts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """As many numbers as each length says, from its start up: [2, 0, 1] and [10, 20, 30] give [10, 11, 30]."""
+    offsets = starts - (np.cumsum(lengths) - lengths)
+    return np.arange(int(lengths.sum())) + np.repeat(offsets, lengths)

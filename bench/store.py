@@ -25,6 +25,8 @@ from bench.errors import BenchError, StoppedError
 from bench.files import canonical_json, digest, dump_json, file_sha256, read_json, write_whole
 
 FORMAT = 1
+EXAMPLE = "An example."
+"""The text whose rendering, prompt and special tokens included, is stored with every shard."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ class VectorStore:
             "tokens": encoded.tokens,
             "truncated": encoded.truncated,
             "unknown": encoded.unknown,
+            "equal": encoded.equal,
+            "rendered": encoder.rendered(EXAMPLE, side),
             "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "environment": encoder.environment(),
         }

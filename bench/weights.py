@@ -29,9 +29,8 @@ class Located:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What of it belongs to the identity of a result."""
-        known = {"revision": self.revision} if self.revision else {"sha256": self.digest}
-        return {"name": self.name} | known
+        """What of it belongs to the identity of a result: a folder's name says nothing that its digest does not."""
+        return {"hub": self.name, "revision": self.revision} if self.revision else {"sha256": self.digest}
 
     def config_exists(self, name: str) -> bool:
         """Whether the folder holds a file of that name."""

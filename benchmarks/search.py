@@ -86,7 +86,7 @@ def flat_index(folder: Path, dim: int) -> Any:
 
 
 def rounds(folder: Path, k: int, count: int, dim: int) -> list[tuple[float, float]]:
-    """(search, flat) in seconds, one after the other, the first of the pair changing; one round to warm up is dropped."""
+    """(search, flat) in seconds, one after the other, taking turns; the first round is dropped."""
     index, queries = flat_index(folder, dim), np.load(folder / "queries.npy")
     runs = {"search": lambda: ours(folder, k), "flat": lambda: index.search(queries, k)}
     seconds = []

@@ -23,7 +23,7 @@ import yaml
 from bench.adapters.bm25 import BM25, Ragged
 from bench.collection import Doc, Query
 from bench.errors import InputError
-from bench.run import Run
+from bench.ranking import Run
 
 HERE = Path(__file__).parents[1]
 SETTINGS: dict[str, Any] = yaml.safe_load((HERE / "models" / "bm25.yaml").read_text(encoding="utf-8"))["settings"]

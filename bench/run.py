@@ -1,1 +1,0 @@
-from bench.ranking import *  # moved

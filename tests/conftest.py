@@ -1,0 +1,19 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real benchmark files: BENCH_TEST_DATA, else `shared/data` beside the checkout."""
+    folder = Path(os.environ.get("BENCH_TEST_DATA") or CHECKOUT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no test data in {folder}: set BENCH_TEST_DATA to the folder that holds trec_eval/, miracl/ ..")
+    return folder
