@@ -26,6 +26,24 @@ def run(
     task: str | Task,
     languages: Sequence[str] | None = None,
     *,
+    watch: Watch | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Measure a model on a task and return what `bench run --json` prints for it.
+
+    `model` is a name or expression, an object with `encode_queries` and `encode_docs` (or `index` and `search`), or a
+    function from a list of texts to an array. `options` are those of `planned`. Runs and per-query scores are left
+    under `output` (default: the cache); an entry is written only where `board` names a folder. Raises the errors of
+    `bench.errors`.
+    """
+    return execute(planned(model, task, languages, **options), watch or Watch())
+
+
+def planned(
+    model: Any,
+    task: str | Task,
+    languages: Sequence[str] | None = None,
+    *,
     split: str | None = None,
     k: int | None = None,
     measures: Sequence[str] | None = None,
@@ -42,27 +60,20 @@ def run(
     allow_unpinned: bool = False,
     trust_remote_code: bool = False,
     offline: bool = False,
-    watch: Watch | None = None,
-) -> dict[str, Any]:
-    """Measure a model on a task and return what `bench run --json` prints for it.
-
-    `model` is a name or expression, an object with `encode_queries` and `encode_docs` (or `index` and `search`), or a
-    function from a list of texts to an array. Runs and per-query scores are left under `output` (default: the cache);
-    an entry is written only where `board` names a folder. Raises the errors of `bench.errors`.
-    """
+) -> Plan:
+    """The plan of a run, with names resolved and defaults filled in; `None` leaves an option to card or environment."""
     registry = Registry(_path(cards) or from_environment("BENCH_CARDS"))
     card = task if isinstance(task, Task) else registry.task(task)
     cache_folder = _path(cache) or default_cache()
-    places = Places(_path(data) or from_environment("BENCH_DATA"), cache_folder, offline)
-    options = Options(_path(weights), device, dtype, trust_remote_code, offline)
-    system = resolve(model, registry, options, card.instruction)
-    plan = Plan(
-        system=system,
+    return Plan(
+        system=resolve(
+            model, registry, Options(_path(weights), device, dtype, trust_remote_code, offline), card.instruction
+        ),
         task=card,
         languages=chosen_languages(card, languages),
         split=_split(card, split),
         measures=parse_measures(measures) if measures else card.measure_values,
-        places=places,
+        places=Places(_path(data) or from_environment("BENCH_DATA"), cache_folder, offline),
         output=_path(output) or cache_folder / "results",
         board=_path(board),
         k=_at_least_one(k, "k"),
@@ -70,7 +81,6 @@ def run(
         seed=seed,
         allow_unpinned=allow_unpinned,
     )
-    return execute(plan, watch or Watch())
 
 
 def evaluate(

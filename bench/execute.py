@@ -81,6 +81,26 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
     return result_of(plan, outcome.blocks, outcome.notes, outcome.entry)
 
 
+def rehearse(plan: Plan) -> dict[str, Any]:
+    """What `execute` would do, after the same look at files and checksums; nothing is encoded and nothing written."""
+    notes: list[str] = []
+    sources = _open_all(plan, notes)
+    entry = Entry(identity_of(plan), plan.system.bare, tuple(map(str, plan.measures)), plan.subsets, {})
+    on_board = plan.board and not plan.system.unresolved and not plan.limit_docs
+    return {
+        "model": plan.system.name,
+        "task": plan.task_name,
+        "split": plan.split,
+        "languages": list(sources),
+        "measures": [str(m) for m in plan.measures],
+        "k": plan.depth,
+        "identity": entry.hex,
+        "output": str(EntryFiles.of_result(plan.output, entry).entry.parent),
+        "entry": str(EntryFiles.on_board(plan.board, entry).entry) if plan.board and on_board else None,
+        "notes": notes,
+    }
+
+
 def _open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
     """Look for all files before the first batch: presence and checksums."""
     sources: dict[str, Source] = {}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from bench.cards import Card
+from bench.flags import CHECKS
 from bench.task import Names
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -79,6 +80,14 @@ class Model(Card):
     def _plain_name(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", value):
             raise ValueError(f"expected lower-case letters, digits, '.', '_' and '-', found {value!r}")
+        return value
+
+    @field_validator("expect")
+    @classmethod
+    def _known_checks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name.removesuffix(" across languages") not in CHECKS:
+                raise ValueError(f"expected names of checks ({', '.join(CHECKS)}), found {name!r}")
         return value
 
     @field_validator("dtypes")

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 import bench.scan
 from bench.blocks import Shards
 from bench.errors import InputError, MissingError, StoppedError
-from bench.search import search
+from bench.search import Found, search
 
 K = 50
 
@@ -50,7 +50,7 @@ def oracle(queries: np.ndarray, vectors: np.ndarray, names: list[bytes], k: int)
     return lists
 
 
-def readable(found, names: list[bytes]) -> list[list[tuple[bytes, float]]]:
+def readable(found: list[Found], names: list[bytes]) -> list[list[tuple[bytes, float]]]:
     return [
         [(names[row], score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
         for rows, scores in found
@@ -67,7 +67,7 @@ def save(folder: Path, vectors: np.ndarray, size: int) -> list[Path]:
 @cache
 def case(kind: str) -> tuple[np.ndarray, np.ndarray, list[bytes], list[list[tuple[bytes, float]]]]:
     rng = np.random.default_rng(3)
-    count, dim = 2200, 13
+    count, dim = 1300, 13
     queries = rng.standard_normal((23, dim)).astype(np.float32)
     vectors = rng.standard_normal((count, dim)).astype(np.float32)
     if kind == "integer":
@@ -136,8 +136,8 @@ def test_float16_and_mixed_shards(tmp_path: Path) -> None:
     queries, vectors, names, _ = case("random")
     half = vectors.astype(np.float16)
     expected = oracle(queries, half, names, K)
-    paths = save(tmp_path, half, 999)
-    np.save(paths[1], half[999:1998].astype(np.float32))
+    paths = save(tmp_path, half, 499)
+    np.save(paths[1], half[499:998].astype(np.float32))
     assert readable(search(queries, paths, Names(names), K, memory=100_000), names) == expected
     assert readable(search(queries, [half[:5], half[5:]], Names(names), K), names) == expected
 
@@ -182,7 +182,7 @@ def test_one_block_of_large_norms(giant: int) -> None:
 def test_error_bound_holds(dim: int, scale: float) -> None:
     rng = np.random.default_rng(dim)
     for spread in (0.0, 1.0):  # All values alike: rounding errors of one sign add up.
-        queries, vectors = ((spread * rng.standard_normal((60, dim)) + 0.7).astype(np.float32) for _ in range(2))
+        queries, vectors = ((spread * rng.standard_normal((18, dim)) + 0.7).astype(np.float32) for _ in range(2))
         vectors *= np.float32(scale)
         exact = np.array([[math.fsum((q * v).tolist()) for v in vectors.astype(float)] for q in queries.astype(float)])
         norms, norm = (np.linalg.norm(array.astype(float), axis=1) for array in (queries, vectors))
@@ -216,7 +216,7 @@ def test_progress_counts_documents_over_all_passes() -> None:
     queries, vectors, names, _ = case("random")
     seen: list[tuple[int, int | None]] = []
     search(queries[:20], [vectors], Names(names), K, memory=1, query_block=10, progress=lambda *at: seen.append(at))
-    assert seen == [(done + start, 4400) for start in (0, 2200) for done in (*range(64, 2200, 64), 2200)]
+    assert seen == [(done + start, 2600) for start in (0, 1300) for done in (*range(64, 1300, 64), 1300)]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -249,7 +249,7 @@ def test_wrong_use_is_told(tmp_path: Path) -> None:
     for empty in ([], [vectors[:0]]):
         with pytest.raises(InputError, match="the corpus is empty"):
             search(queries, empty, Names([]), K)
-    with pytest.raises(InputError, match="9 document ids for 2200 vectors"):
+    with pytest.raises(InputError, match="9 document ids for 1300 vectors"):
         search(queries, [vectors], Names(names[:9]), K)
     with pytest.raises(InputError, match=r"queries have the shape \(23, 12\) .*expected \(queries, 13\) and float32"):
         search(queries[:, :12], [vectors], Names(names), K)

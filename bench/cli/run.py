@@ -1,0 +1,153 @@
+"""`bench run`: encode, search, score; the table, the entry, the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from bench.cli import options
+from bench.cli.output import note, print_json, say
+from bench.errors import BenchError, InputError
+from bench.expression import split_list
+
+# Options that a plan takes as they are given.
+_PLANNED = (
+    *("split", "k", "weights", "device", "dtype", "data", "cache", "cards", "output", "limit_docs"),
+    *("seed", "allow_unpinned", "trust_remote_code", "offline"),
+)
+
+
+@click.command()
+@click.option("--model", "models", multiple=True, required=True, metavar="M", help="Name or expression; repeatable.")
+@click.option("--task", "tasks", multiple=True, required=True, metavar="T", help="Name of a benchmark; repeatable.")
+@click.option("--lang", "languages", multiple=True, metavar="L,..", help="Only these languages.")
+@click.option("--split", metavar="S", help="Another split than the task card's.")
+@click.option("--k", type=click.IntRange(min=1), metavar="N", help="Documents to retrieve for each query.")
+@click.option("--measures", multiple=True, metavar="M,..", help="Instead of the task card's; the main one first.")
+@click.option("--weights", type=options.FOLDER, metavar="DIR", help="Weights instead of the model card's.")
+@click.option("--device", metavar="D", help="Such as cpu, cuda, cuda:1.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="One of the model card's dtypes.")
+@click.option("--limit-docs", type=click.IntRange(min=1), metavar="N", help="A sample: only the first N documents.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of what a model may draw.")
+@click.option("--allow-unpinned", is_flag=True, help="Go on with data that differ from the pins; no entry then.")
+@click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
+@click.option("--no-board", is_flag=True, help="Write no leaderboard entry.")
+@click.option("--output", type=options.FOLDER, metavar="DIR", help="Where runs and per-query scores go.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and look that everything is there.")
+@click.option("--strict", is_flag=True, help="A partial result is a failure (exit 3).")
+@options.combined(options.data, options.board, options.cache, options.cards, options.offline, options.quiet)
+@options.as_json
+def run(models: tuple[str, ...], tasks: tuple[str, ...], **given: Any) -> int:
+    """Measure models on tasks: encode, search exactly, score; print the per-language table and write the entry."""
+    if given["offline"]:
+        _stay_offline()
+    pairs = [(m, t) for t in _listed(tasks, "--task") for m in _listed(models, "--model")]
+    results, codes = [], []
+    for model, task in pairs:
+        try:
+            results.append(_one(model, task, given))
+            partial = given["strict"] and not results[-1].get("complete", True)
+            codes.append(3 if partial else 0)
+        except BenchError as error:
+            if len(pairs) == 1 and not given["as_json"]:
+                raise
+            say(f"bench: {model} on {task}: {error}", colour="red")
+            results.append({"model": model, "task": task, "error": {"code": error.exit_code, "message": str(error)}})
+            codes.append(error.exit_code)
+    if given["as_json"]:
+        print_json(results)
+    elif not given["dry_run"]:
+        _print([r for r in results if "error" not in r], quiet=given["quiet"])
+    return max(codes)
+
+
+def _listed(values: Sequence[str], option: str) -> list[str]:
+    items = [item for value in values for item in split_list(value)]
+    if not items:
+        raise InputError(f"{option}: no name given")
+    return list(dict.fromkeys(items))
+
+
+def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
+    from bench.api import planned
+    from bench.cli.interrupt import stopping
+    from bench.cli.progress import Shown
+    from bench.execute import execute, rehearse
+
+    watch = Shown(quiet=given["quiet"] or given["as_json"])
+    plan = planned(
+        model,
+        task,
+        languages=[code for value in given["languages"] for code in split_list(value)] or None,
+        measures=given["measures"] or None,
+        board=None if given["no_board"] else given["board"],
+        **{name: given[name] for name in _PLANNED},
+    )
+    if given["dry_run"]:
+        result = rehearse(plan)
+        if not given["as_json"]:
+            _print_rehearsal(result)
+        return result
+
+    def farewell() -> None:
+        watch.close()
+        kept = f"finished languages ({', '.join(watch.finished)}) and " if watch.finished else ""
+        say(
+            f"bench: interrupted: {kept}all finished shards of vectors are kept; run the same command again to go on",
+            colour="red",
+        )
+
+    try:
+        with stopping(farewell):
+            return execute(plan, watch)
+    finally:
+        watch.close()
+
+
+def _stay_offline() -> None:
+    import os
+
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
+        os.environ[name] = "1"
+
+
+def _print(results: list[dict[str, Any]], *, quiet: bool) -> None:
+    """One table a task and measure, with all systems of this call; then where things lie and what to look at."""
+    from bench.cli.tables import lines_of, print_table
+
+    for task in dict.fromkeys(result["task"] for result in results):
+        group = [result for result in results if result["task"] == task]
+        languages = list(dict.fromkeys(code for result in group for code in result["languages"]))
+        for measure in dict.fromkeys(m for result in group for m in result["measures"]):
+            print_table(f"{task}, {measure}", languages, lines_of(group, measure))
+    for result in results:
+        _remarks(result, quiet=quiet)
+
+
+def _remarks(result: dict[str, Any], *, quiet: bool) -> None:
+    name = f"{result['model']} on {result['task']}"
+    for flag in result["flags"]:
+        if not flag["expected"]:
+            note(
+                f"{name}: ! {flag['language']}: {flag['check']} ({flag['seen']:.3f}, limit {flag['limit']:.3f})",
+                quiet=quiet,
+            )
+    for text in result["notes"]:
+        if "says nothing where" not in text:
+            note(f"{name}: {text}", quiet=quiet)
+    vectors, seconds = result["vectors"], sum(result["seconds"].values())
+    work = f"{vectors['encoded']:,} texts encoded, {vectors['reused']:,} reused, " if sum(vectors.values()) else ""
+    where = f", entry {result['entry']}" if result["entry"] else ""
+    note(f"{name}: {work}{seconds:.1f} s{where}", quiet=quiet)
+
+
+def _print_rehearsal(result: dict[str, Any]) -> None:
+    click.echo(f"{result['model']} on {result['task']} ({result['split']}), identity {result['identity']}")
+    click.echo(f"  languages: {', '.join(result['languages']) or 'none'}")
+    for fault in result["notes"]:
+        click.echo(f"  {fault}")
+    click.echo(f"  {', '.join(result['measures'])} at k = {result['k']}")
+    click.echo(f"  results: {result['output']}")
+    click.echo(f"  entry: {result['entry'] or 'none'}")
