@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +78,14 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
         outcome.blocks[subset] = measured.block
         _keep(plan, measured, outcome)
         watch.end(subset)
-    return result_of(plan, outcome.blocks, outcome.notes, outcome.entry)
+    return result_of(replace(_blank(plan), languages=outcome.blocks), outcome.notes, outcome.entry)
 
 
 def rehearse(plan: Plan) -> dict[str, Any]:
     """What `execute` would do, after the same look at files and checksums; nothing is encoded and nothing written."""
     notes: list[str] = []
     sources = _open_all(plan, notes)
-    entry = Entry(identity_of(plan), plan.system.bare, tuple(map(str, plan.measures)), plan.subsets, {})
+    entry = _blank(plan)
     on_board = plan.board and not plan.system.unresolved and not plan.limit_docs
     return {
         "model": plan.system.name,
@@ -99,6 +99,11 @@ def rehearse(plan: Plan) -> dict[str, Any]:
         "entry": str(EntryFiles.on_board(plan.board, entry).entry) if plan.board and on_board else None,
         "notes": notes,
     }
+
+
+def _blank(plan: Plan) -> Entry:
+    """The entry of the plan's identity, without any language yet."""
+    return Entry(identity_of(plan), plan.system.bare, tuple(map(str, plan.measures)), plan.subsets, {})
 
 
 def _open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
@@ -182,7 +187,7 @@ def _refuse_unknown(plan: Plan, where: str, unseen: set[str]) -> None:
 
 def _keep(plan: Plan, measured: Measured, outcome: _Outcome) -> None:
     """Write run, scores and entry of a language; into the board only what may stand there."""
-    new = Entry(identity_of(plan), plan.system.bare, tuple(map(str, plan.measures)), plan.subsets, {})
+    new = _blank(plan)
     files = EntryFiles.of_result(plan.output, new)
     write_run(files.entry.parent / f"{measured.subset}.trec.gz", measured.run, new.stem)
     if measured.scores is None:

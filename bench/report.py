@@ -9,9 +9,9 @@ from bench.adapters.dense import DenseRetriever
 from bench.adapters.fusion import ReciprocalRankFusion
 from bench.census import Census, PinState
 from bench.collection import Qrels, Query
-from bench.entry import Block, mean_of
-from bench.files import digest
-from bench.flags import Flag, equal_vectors, far_below, not_above_random, one_document_on_top
+from bench.entry import Block, Entry, mean_of
+from bench.flags import CHECKS, Flag, equal_vectors, far_below, not_above_random, one_document_on_top
+from bench.model import Model
 from bench.plan import Plan
 from bench.provenance import hardware, now, versions
 from bench.ranking import Run
@@ -56,6 +56,7 @@ def block_of(plan: Plan, facts: Facts) -> Block:
     """One language's numbers with their recipe."""
     measured = {str(m): facts.scores.mean(m) if facts.scores else None for m in plan.measures}
     pool = facts.census.documents
+    expected = expected_checks(plan, facts.subset)
     return measured | {
         "queries": facts.census.queries,
         "documents": pool,
@@ -64,44 +65,60 @@ def block_of(plan: Plan, facts: Facts) -> Block:
         "unanswered": len(facts.scores.missing) if facts.scores else None,
         "pins": facts.pins,
         "fingerprint": facts.census.fingerprint,
-        "flags": [_flag(plan, flag) for flag in _flags(plan, facts)],
-        "recipe": _recipe(plan, facts),
+        "flags": [flag.as_dict() | {"expected": flag.check in expected} for flag in _flags(plan, facts)],
+        "recipe": _recipe(plan, facts) | {"expected_flags": expected},
     }
 
 
-def result_of(plan: Plan, blocks: Mapping[str, Block], notes: Sequence[str], entry: str | None) -> dict[str, Any]:
-    """The object that `bench run --json` prints for one model and task."""
-    measures = [str(m) for m in plan.measures]
-    missing = [s for s in plan.subsets if s not in blocks]
-    ordered = {s: blocks[s] for s in plan.subsets if s in blocks}
-    recipes = [block["recipe"] for block in ordered.values()]
+def result_of(entry: Entry, notes: Sequence[str] = (), path: str | None = None) -> dict[str, Any]:
+    """The object that `bench run --json` prints for one model and task, from the languages that the entry holds."""
+    blocks, measures = entry.languages, list(entry.measures)
+    recipes = [block["recipe"] for block in blocks.values()]
+    samples = {recipe["options"]["limit_docs"] for recipe in recipes} - {None}
     result = {
         "format": FORMAT,
-        "model": plan.system.name,
-        "task": plan.task_name,
-        "split": plan.split,
+        "model": entry.identity["model"],
+        "task": entry.identity["task"],
+        "split": entry.identity["split"],
         "measures": measures,
         "main_measure": measures[0],
-        "complete": not missing,
-        "partial": f"{len(ordered)}/{len(plan.subsets)}",
-        "missing": missing,
-        "pins": _all_pins([block["pins"] for block in ordered.values()]),
-        "sample": f"the first {plan.limit_docs} documents" if plan.limit_docs else None,
-        "languages": {s: {k: v for k, v in b.items() if k not in ("recipe", "flags")} for s, b in ordered.items()},
-        "mean": mean_of(ordered, measures, len(plan.subsets)),
-        "k": plan.depth,
-        "index": "exact",
-        "identity": digest(identity_of(plan))[:8],
-        "flags": [flag for block in ordered.values() for flag in block["flags"]] + _across(plan, ordered),
-        "notes": list(notes) + _saturation(measures, ordered),
+        "complete": not entry.missing,
+        "partial": f"{len(blocks)}/{len(entry.subsets)}",
+        "missing": entry.missing,
+        "pins": _all_pins([block["pins"] for block in blocks.values()]),
+        "sample": f"the first {min(samples)} documents" if samples else None,
+        "languages": {s: {k: v for k, v in b.items() if k not in ("recipe", "flags")} for s, b in blocks.items()},
+        "mean": mean_of(blocks, measures, len(entry.subsets)),
+        "k": max((recipe["k"] for recipe in recipes), default=None),
+        "index": entry.identity["index"],
+        "identity": entry.hex,
+        "flags": [flag for block in blocks.values() for flag in block["flags"]] + _across(measures[0], blocks),
+        "notes": list(notes) + _saturation(measures, blocks),
         "seconds": {p: round(sum(r["seconds"].get(p, 0.0) for r in recipes), 3) for p in PHASES},
         "vectors": {key: sum(r["vectors"][key] for r in recipes) for key in ("encoded", "reused")},
-        "entry": entry,
+        "entry": path,
     }
-    if plan.task.cross_lingual:
-        pairs = {s: {"query": plan.task.query_language(s), "document": plan.task.document_language(s)} for s in ordered}
+    pairs = {subset: block["recipe"]["languages"] for subset, block in blocks.items()}
+    if any(pair["query"] != pair["document"] for pair in pairs.values()):
         result["subsets"] = pairs
     return result
+
+
+def expected_checks(plan: Plan, subset: str) -> list[str]:
+    """The checks whose flags do not surprise: every card expects them, or none claims the language of the queries.
+
+    A card's `expect` holds names of checks, or of checks `across languages` for tasks where queries and documents
+    differ in language.
+    """
+    language = plan.task.query_language(subset)
+    crossing = language != plan.task.document_language(subset)
+
+    def expects(card: Model, check: str) -> bool:
+        named = check in card.expect or (crossing and f"{check} across languages" in card.expect)
+        return named or (card.languages != "any" and language not in card.languages)
+
+    cards = plan.system.cards
+    return [check for check in CHECKS if cards and all(expects(card, check) for card in cards)]
 
 
 def _saturation(measures: Sequence[str], blocks: Mapping[str, Block]) -> list[str]:
@@ -120,10 +137,10 @@ def _all_pins(states: Sequence[PinState]) -> PinState:
     return "match"
 
 
-def _across(plan: Plan, blocks: Mapping[str, Block]) -> list[dict[str, Any]]:
-    main = str(plan.measures[0])
-    means = {s: block[main] for s, block in blocks.items() if block[main] is not None}
-    return [_flag(plan, flag) for flag in far_below(means)]
+def _across(main: str, blocks: Mapping[str, Block]) -> list[dict[str, Any]]:
+    """Flags that only a look at all languages gives."""
+    flags = far_below({s: block[main] for s, block in blocks.items() if block[main] is not None})
+    return [f.as_dict() | {"expected": f.check in blocks[f.language]["recipe"]["expected_flags"]} for f in flags]
 
 
 def _flags(plan: Plan, facts: Facts) -> list[Flag]:
@@ -140,22 +157,6 @@ def _flags(plan: Plan, facts: Facts) -> list[Flag]:
     return [flag for flag in found if flag]
 
 
-def _flag(plan: Plan, flag: Flag) -> dict[str, Any]:
-    """A flag as stored; it does not surprise where every card expects it, or none claims the language of the queries.
-
-    A card's `expect` holds names of checks, or of checks `across languages` for tasks where queries and documents
-    differ in language.
-    """
-    language = plan.task.query_language(flag.language)
-    crossing = language != plan.task.document_language(flag.language)
-    names = {flag.check, f"{flag.check} across languages"} if crossing else {flag.check}
-    expected = bool(plan.system.cards) and all(
-        names & set(card.expect) or (card.languages != "any" and language not in card.languages)
-        for card in plan.system.cards
-    )
-    return flag.as_dict() | {"expected": expected}
-
-
 def _dense(retriever: Retriever) -> list[DenseRetriever]:
     """The dense retrievers inside a retriever."""
     if isinstance(retriever, DenseRetriever):
@@ -169,6 +170,10 @@ def _recipe(plan: Plan, facts: Facts) -> dict[str, Any]:
     shards = [shard for part in dense for shard in (*part.shards, *part.query_shards)]
     return {
         "data": {"source": plan.task.source.name, "revision": plan.task.source.revision},
+        "languages": {
+            "query": plan.task.query_language(facts.subset),
+            "document": plan.task.document_language(facts.subset),
+        },
         "document_text": plan.task.document_text,
         "k": plan.depth,
         "index": "exact",
