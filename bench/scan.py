@@ -10,13 +10,14 @@ the query is `crowded` and is answered by `Ties`, which scores exactly as it goe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks import Block
 
-TILE = 1024  # Documents a matrix product: its result (1024 x 1024 float32) stays in the processor's cache.
+TILE = 2048  # Documents a matrix product: with 512 queries the result is 4 MiB and stays in the processor's cache.
 _LANES = 8  # Scores whose maximum is compared first: nearly always none of them is a candidate.
 _ROOM = 1024  # Candidates beyond k that a query may hold.
 _LOWEST = np.finfo(np.float32).min
@@ -57,12 +58,12 @@ class Scan:
     def scan(self, block: Block) -> None:
         """Keep what may be among the top k of the blocks so far."""
         error = self._tiles.error(block)
-        for start, tile in self._tiles.products(block):
+        for tile in self._tiles.products(block):
             bar = round_down(self.floor - error)
             bar[self.crowded] = np.inf
-            queries, columns, approx = reaching(tile, bar)
+            queries, columns, approx = reaching(tile.scores, bar)
             if len(queries):
-                self._add(queries, block.first + start + columns, approx, error)
+                self._add(queries, tile.first + columns, approx, error)
 
     def finish(self) -> None:
         """Drop what later documents have ruled out."""
@@ -112,6 +113,14 @@ class Scan:
         self._held[crowded] = 0
 
 
+class Tile(NamedTuple):
+    """Documents from row `first` on, and their float32 scores, (queries, documents); -inf fills up the last columns."""
+
+    first: int
+    vectors: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
 class Tiles:
     """The float32 scores of some queries and a block, a tile of documents at a time."""
 
@@ -130,23 +139,23 @@ class Tiles:
         """The error bound of each query for all blocks so far."""
         return error_bound(self._queries.shape[1], self._norms, self._norm)
 
-    def products(self, block: Block) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Place of the tile's first document in the block, scores (queries, documents); -inf fills up to the width."""
+    def products(self, block: Block) -> Iterator[Tile]:
+        """The tiles of a block; the scores are overwritten by the next."""
         width = min(TILE, -(len(block.vectors) // -_LANES) * _LANES)
         scores = np.empty((len(self._queries), width), np.float32)
         for start in range(0, len(block.vectors), TILE):
             documents = block.vectors[start : start + TILE]
             np.matmul(self._queries, documents.T, out=scores[:, : len(documents)])
             scores[:, len(documents) :] = -np.inf
-            yield start, scores
+            yield Tile(block.first + start, documents, scores)
 
 
 def reaching(
-    tile: NDArray[np.float32], bar: NDArray[np.float32]
+    scores: NDArray[np.float32], bar: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """The scores that reach their query's bar: queries (ascending), columns, scores."""
     bar = np.maximum(bar, _LOWEST)  # finite, so that what fills the tile never reaches it
-    lanes = tile.reshape(len(tile), _LANES, -1)
+    lanes = scores.reshape(len(scores), _LANES, -1)
     width = lanes.shape[2]
     # flatnonzero and divmod: numpy finds the places in a flat array many times faster than in a table.
     queries, groups = np.divmod(np.flatnonzero(lanes.max(axis=1) >= bar[:, None]), width)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from operator import methodcaller
 from typing import Any, NamedTuple
@@ -28,11 +29,11 @@ from bench.scan import Scan, room
 from bench.ties import Ties
 
 MEMORY = 1 << 30
-"""Bytes that a search may use beside what the process already holds: a quarter or less for blocks, half for queries."""
+"""Bytes that a search may use beside what the process already holds: up to a quarter for blocks, half for queries."""
 
-_BLOCK = 128 << 20  # Larger blocks are not searched faster.
+_BLOCK = 64 << 20  # Larger blocks are not searched faster.
 _LARGEST = 1e38  # A third of the largest float32, so that no partial sum of a product overflows.
-_QUERIES = 1024  # Queries a matrix product; see `bench.scan.TILE`.
+_QUERIES = 512  # Queries a matrix product, see `bench.scan.TILE`; fewer leave the processor idle.
 
 
 class Found(NamedTuple):
@@ -60,7 +61,7 @@ def search(
     InputError (k, shapes, nothing to search), MissingError (files), StoppedError (NaN, infinity, beyond float32).
     """
     vectors = Shards(shards)
-    _check(queries, vectors, ids, k)
+    _check(queries, vectors, ids, k, query_block)
     k = min(k, vectors.rows)
     at_once = query_block or max(1, memory // 2 // _bytes_per_query(k, vectors.dim))
     starts = range(0, len(queries), at_once)
@@ -125,19 +126,16 @@ class _Corpus:
         held = [scan.pairs() for scan in scans]
         numbers = np.concatenate([q + cut.start for (q, _), cut in zip(held, cuts, strict=True)])
         rows = np.concatenate([rows for _, rows in held])
-        scores = np.empty(len(rows), np.float32)
+        pairs = Pairs(numbers, rows, np.empty(len(rows), np.float32))
         order = np.argsort(rows)
         distinct, starts = np.unique(rows[order], return_index=True)
         starts = np.append(starts, len(rows))
         document = np.repeat(np.arange(len(distinct)), np.diff(starts))
-        for first, vectors in self.vectors.gather(distinct, self._rows_within(_BLOCK // 16)):
-
-            def score(piece: slice, first: int = first, vectors: NDArray[np.float32] = vectors) -> None:
-                places = order[piece]
-                scores[places] = score_pairs(queries, vectors, numbers[places], document[piece] - first)
-
-            self._share(score, _slices(int(starts[first]), int(starts[first + len(vectors)]), self.workers))
-        return Pairs(numbers, rows, scores)
+        for first, vectors in self.vectors.gather(distinct, self._rows_within(_BLOCK // 8)):
+            pieces = _slices(int(starts[first]), int(starts[first + len(vectors)]), self.workers)
+            fill = partial(_fill_scores, pairs, queries, vectors)
+            self._share(fill, [order[piece] for piece in pieces], [document[piece] - first for piece in pieces])
+        return pairs
 
     def _tied(self, queries: NDArray[np.float32], floor: NDArray[np.float64], numbers: NDArray[np.intp]) -> Pairs:
         """The top k of the crowded queries."""
@@ -154,17 +152,30 @@ class _Corpus:
         parts = -(-queries // _QUERIES)
         return _slices(0, queries, -(-parts // self.workers) * self.workers)
 
-    def _share(self, work: Callable[[Any], None], items: Iterable[Any]) -> None:
-        for _ in self.pool.map(work, items):
+    def _share(self, work: Callable[..., None], *arguments: Iterable[Any]) -> None:
+        """Do the work for each argument in the threads, and wait."""
+        for _ in self.pool.map(work, *arguments):
             pass
 
     def _rows_within(self, most: int) -> int:
         return max(64, min(most, self.memory // 8) // (4 * self.vectors.dim))
 
 
-def _check(queries: NDArray[np.float32], vectors: Shards, ids: Ids, k: int) -> None:
+def _fill_scores(
+    pairs: Pairs,
+    queries: NDArray[np.float32],
+    vectors: NDArray[np.float32],
+    places: NDArray[np.int64],
+    documents: NDArray[np.int64],
+) -> None:
+    pairs.scores[places] = score_pairs(queries, vectors, pairs.queries[places], documents)
+
+
+def _check(queries: NDArray[np.float32], vectors: Shards, ids: Ids, k: int, query_block: int | None) -> None:
     if k <= 0:
         raise InputError(f"k is {k}: ask for at least 1 document")
+    if query_block is not None and query_block <= 0:
+        raise InputError(f"query_block is {query_block}: search at least 1 query at once")
     if not vectors.rows:
         raise InputError("the corpus is empty: there is nothing to search")
     if len(ids) != vectors.rows:

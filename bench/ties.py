@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.blocks import Block
 from bench.exact import Pairs, best, joined, rank_ids, score_pairs
 from bench.idtable import Ids
-from bench.scan import TILE, Tiles, reaching, round_down
+from bench.scan import Tiles, reaching, round_down
 
 
 class Ties:
@@ -32,12 +32,12 @@ class Ties:
     def scan(self, block: Block) -> None:
         """Keep the best k of the blocks so far."""
         error = self._tiles.error(block)
-        for start, tile in self._tiles.products(block):
+        for tile in self._tiles.products(block):
             floor = np.maximum(self._floor, self._last_score)
-            queries, columns, _ = reaching(tile, round_down(floor - error))
+            queries, columns, _ = reaching(tile.scores, round_down(floor - error))
             if len(queries):
-                scores = _score_repeats(self._queries, block.vectors[start : start + TILE], queries, columns)
-                self._merge(Pairs(queries, block.first + start + columns, scores))
+                scores = _score_repeats(self._queries, tile.vectors, queries, columns)
+                self._merge(Pairs(queries, tile.first + columns, scores))
 
     def _merge(self, new: Pairs) -> None:
         new = new.at(self._enters(new))

@@ -246,6 +246,8 @@ def test_wrong_use_is_told(tmp_path: Path) -> None:
     for k in (0, -1):
         with pytest.raises(InputError, match=f"k is {k}: ask for at least 1 document"):
             search(queries, [vectors], Names(names), k)
+    with pytest.raises(InputError, match="query_block is 0: search at least 1 query at once"):
+        search(queries, [vectors], Names(names), K, query_block=0)
     for empty in ([], [vectors[:0]]):
         with pytest.raises(InputError, match="the corpus is empty"):
             search(queries, empty, Names([]), K)
