@@ -10,12 +10,12 @@ from bench import scores
 from bench.collection import Qrels
 from bench.errors import InputError, unknown
 from bench.execute import execute
-from bench.loaders import Places
 from bench.measure import Measure, parse_measures
-from bench.places import default_cache, from_environment
+from bench.places import Places, default_cache, from_environment
 from bench.plan import Plan
 from bench.ranking import Ranking, rank
 from bench.registry import Registry
+from bench.store import SHARD_SIZE
 from bench.system import Options, resolve
 from bench.task import Task
 from bench.watch import Watch
@@ -56,6 +56,7 @@ def planned(
     board: str | Path | None = None,
     output: str | Path | None = None,
     limit_docs: int | None = None,
+    shard_size: int | None = None,
     seed: int = 0,
     allow_unpinned: bool = False,
     trust_remote_code: bool = False,
@@ -70,8 +71,8 @@ def planned(
             model, registry, Options(_path(weights), device, dtype, trust_remote_code, offline), card.instruction
         ),
         task=card,
-        languages=chosen_languages(card, languages),
-        split=_split(card, split),
+        languages=chosen_languages(card, languages, split),
+        split=chosen_split(card, split),
         measures=parse_measures(measures) if measures else card.measure_values,
         places=Places(_path(data) or from_environment("BENCH_DATA"), cache_folder, offline),
         output=_path(output) or cache_folder / "results",
@@ -80,6 +81,7 @@ def planned(
         limit_docs=_at_least_one(limit_docs, "limit_docs"),
         seed=seed,
         allow_unpinned=allow_unpinned,
+        shard_size=_at_least_one(shard_size, "shard_size") or SHARD_SIZE,
     )
 
 
@@ -91,19 +93,25 @@ def evaluate(
     return scores.evaluate(ranked, qrels, [Measure.parse(name) for name in measures], **options)
 
 
-def chosen_languages(task: Task, wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """The subsets that were asked for, in the card's order; a source's own code is understood. None means all."""
+def chosen_languages(task: Task, wanted: Sequence[str] | None, split: str | None = None) -> tuple[str, ...]:
+    """The subsets that were asked for, in the card's order; a source's own code is understood.
+
+    None means all that have the split. InputError lists those that the task, or its split, has.
+    """
+    there = task.subsets_of(chosen_split(task, split))
     if not wanted:
-        return tuple(task.languages)
+        return there
     own_codes = {row.source_code: code for code, row in task.languages.items() if row.source_code}
     codes = [own_codes.get(code, code) for code in wanted]
     for code in codes:
-        if code not in task.languages:
-            raise unknown("language", code, task.languages, f"bench tasks show {task.name}")
-    return tuple(code for code in task.languages if code in codes)
+        if code not in there:
+            name = task.named(split or task.split)
+            raise unknown("language", code, there, f"{name} has {', '.join(there)}")
+    return tuple(code for code in there if code in codes)
 
 
-def _split(task: Task, split: str | None) -> str:
+def chosen_split(task: Task, split: str | None) -> str:
+    """The split that was asked for; None means the card's default."""
     if split is not None and split not in task.all_splits:
         raise unknown("split", split, task.all_splits, f"{task.name} has {', '.join(task.all_splits)}")
     return split or task.split

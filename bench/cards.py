@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -32,9 +33,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}") from error
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}{line}: not YAML: {problem}") from error
     if not isinstance(value, dict):
-        raise InputError(f"{path}: expected a table of keys, found {_found(value)}")
+        raise InputError(f"{path}: expected a table of keys, found {found_as(value)}")
     return value
 
 
@@ -44,6 +46,12 @@ class _SafeLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a text, not a list or a table", key_node.start_mark
+                )
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
@@ -52,6 +60,14 @@ class _SafeLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
             seen.add(key)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         return mapping
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # such as the 45th of a month, which the pattern of a date lets through
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{node.value!r}: {error}; quote it if it is a text", node.start_mark
+            ) from error
 
 
 def parse_card(kind: type[C], value: Mapping[str, Any], path: Path | str) -> C:
@@ -64,15 +80,29 @@ def parse_card(kind: type[C], value: Mapping[str, Any], path: Path | str) -> C:
 
 
 def _fault(path: Path | str, fault: Any, kind: type[Card]) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
-    found = _found(fault.get("input"))
-    if fault["type"] == "missing":
+    loc, what = fault["loc"], fault["type"]
+    if what == "invalid_key" or loc[-1:] == ("[key]",):  # pydantic's place is the key itself
+        above = ".".join(map(str, loc[: -1 if what == "invalid_key" else -2]))
+        expected = _EXPECTED["string_type"] if what == "invalid_key" else _expected(fault)
+        return f"{path}: {above + ': ' if above else ''}as a key, {expected}, found {found_as(fault['input'])}"
+    where = ".".join(map(str, loc))
+    if what == "missing":
         return f"{path}: {where}: this key is required"
-    if fault["type"] == "extra_forbidden":
-        return f"{path}: {where}: unknown key{_near(str(fault['loc'][-1]), kind) if len(fault['loc']) == 1 else ''}"
-    if fault["type"] == "value_error":
+    if what == "extra_forbidden":
+        return f"{path}: {where}: unknown key{_near(str(loc[-1]), _card_at(kind, loc[:-1]))}"
+    if what == "value_error":
         return f"{path}: {where + ': ' if where else ''}{fault['ctx']['error']}"
-    return f"{path}: {where}: {_expected(fault)}, found {found}"
+    return f"{path}: {where}: {_expected(fault)}, found {found_as(fault.get('input'))}"
+
+
+def _card_at(kind: type[Card], loc: Sequence[object]) -> type[Card]:
+    """The kind of card that lies at a place inside a card of the kind `kind`."""
+    for part in loc:
+        field = kind.model_fields.get(str(part))
+        if field is not None:  # else a key of a table, whose values' kind is known already
+            inner = (field.annotation, *get_args(field.annotation))
+            kind = next((a for a in inner if isinstance(a, type) and issubclass(a, Card)), kind)
+    return kind
 
 
 def _near(key: str, kind: type[Card]) -> str:
@@ -102,7 +132,8 @@ def _expected(fault: Any) -> str:
     return message
 
 
-def _found(value: Any) -> str:
+def found_as(value: Any) -> str:
+    """What an error calls the value that was found: as YAML spells it, not Python."""
     if isinstance(value, bool):
         return str(value).lower()
     if value is None:
@@ -111,4 +142,6 @@ def _found(value: Any) -> str:
         return "a table"
     if isinstance(value, list | tuple):
         return "a list"
+    if isinstance(value, datetime.date):
+        return f"the date {value}"
     return repr(value)

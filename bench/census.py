@@ -1,25 +1,26 @@
 """What a collection really holds: counted and fingerprinted while its documents stream by, and compared with the pins.
 
 The fingerprint of a collection does not depend on the order of its documents: it is the sum, modulo 2^256, of the
-sha256 of every document (id, title, text), query (id, text) and judgment (query, document, label).
+sha256 of every document (id, title, text), query (id, text), judgment (query, document, label) and answer (query,
+text).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from bench.collection import Doc, Passage, Qrels, Query
+from bench.answer_recall import span_answers
+from bench.checksums import Checksum, Checksums
+from bench.collection import Answers, Doc, Passage, Qrels, Query, Sharded, Source
 from bench.errors import InputError, MissingError
 from bench.idtable import IdTable, IdWriter
-from bench.loaders import Source
-from bench.loaders.local import plain_sha256
-from bench.task import Task, document_text
+from bench.task import COUNTS, Task, document_text
 
 PinState = Literal["match", "unchecked", "differ"]
 _MODULUS = 1 << 256
@@ -28,13 +29,17 @@ _BATCH = 1024
 
 @dataclass(frozen=True)
 class Census:
-    """Counts and fingerprint of one subset as it was read. `judgments` is 0 for a split without public labels."""
+    """Counts and fingerprint of one subset as it was read. `judgments` is 0 for a split without public labels.
+
+    `counted` is the number of questions with an answer to look for, None where questions have judgments instead.
+    """
 
     documents: int
     queries: int
     judgments: int
     positives: int
     fingerprint: str
+    counted: int | None = None
 
 
 class Difference(NamedTuple):
@@ -88,11 +93,11 @@ class CountedCorpus:
         total = count = 0
         passages = iter(self._passages())
         while batch := list(islice(passages, _BATCH)):
+            names = [passage.id for passage in batch]
+            ids.add(names)
             for passage in batch:
                 total += _hash("document", passage)
                 yield self._doc(passage)
-            names = [passage.id for passage in batch]
-            ids.add(names)
             self.unseen.difference_update(names)
             count += len(batch)
         if not count:
@@ -114,7 +119,11 @@ class CountedCorpus:
         found = {d.id: d.text for d in self.docs() if d.id in wanted}
         return [found[i] for i in ids]
 
-    def census(self, queries: Sequence[Query], qrels: Qrels | None) -> Census:
+    def raw_texts(self, ids: Container[str]) -> dict[str, str]:
+        """The texts of a few documents as the source has them, without titles, found by one reading of the source."""
+        return {passage.id: passage.text for passage in self._passages() if passage.id in ids}
+
+    def census(self, queries: Sequence[Query], qrels: Qrels | None, answers: Answers | None = None) -> Census:
         """The census, after a complete reading; reads the source once if nobody has yet."""
         if self._sum is None:
             for _ in self.docs():
@@ -122,8 +131,10 @@ class CountedCorpus:
         labels = [(q, d, label) for q, row in (qrels or {}).items() for d, label in row.items()]
         total = self._sum or 0
         total += sum(_hash("query", q) for q in queries) + sum(_hash("judgment", row) for row in labels)
+        total += sum(_hash("answer", (q, text)) for q, texts in (answers or {}).items() for text in texts)
         positives = sum(label > 0 for *_, label in labels)
-        return Census(self.count, len(queries), len(labels), positives, f"{total % _MODULUS:064x}")
+        counted = None if answers is None else sum(bool(span_answers(texts)) for texts in answers.values())
+        return Census(self.count, len(queries), len(labels), positives, f"{total % _MODULUS:064x}", counted)
 
     @property
     def _where(self) -> str:
@@ -134,7 +145,8 @@ class CountedCorpus:
 
 
 def _hash(kind: str, parts: Iterable[object]) -> int:
-    text = "\0".join((kind, *(str(part) for part in parts)))
+    # A NUL inside a part is escaped: no two records may look alike.
+    text = "\0".join((kind, *(str(part).replace("\1", "\1\1").replace("\0", "\1\2") for part in parts)))
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), "big")
 
 
@@ -155,31 +167,51 @@ def check_queries(where: str, queries: Sequence[Query], qrels: Qrels | None) -> 
         )
 
 
-def file_differences(task: Task, subset: str, source: Source) -> list[Difference]:
-    """Files whose sha256 is not the card's; the bytes are read, so MissingError where one is damaged."""
-    pins = task.languages[subset].files
-    hard = _hard(task, "files")
-    found = [(name, pins.get(name), plain_sha256(path)) for name, path in source.files if pins.get(name)]
-    return [Difference(f"sha256 of {name}", pin, seen, hard) for name, pin, seen in found if pin != seen]
+def file_differences(
+    task: Task, subset: str, source: Source, split: str | None = None, checksums: Checksums | None = None
+) -> list[Difference]:
+    """Files whose checksum is not the card's, and a corpus of more or fewer files than the card says.
+
+    The bytes are read, so MissingError where a file is damaged; `checksums` may remember those of large ones. `split`
+    is the card's own unless given.
+    """
+    row = task.pinned(subset, split or task.split)
+    found: list[Difference] = []
+    if row.shards is not None and isinstance(source, Sharded) and source.shards != row.shards:
+        found.append(Difference("files of the corpus", row.shards, source.shards, _hard(task, "shards")))
+    for name, path in source.files:
+        pin = row.files.get(name)
+        if pin:
+            algorithm, expected = Checksum.parse(pin)
+            seen = (checksums or Checksums()).of(path, algorithm, packed=name.endswith(".gz"))
+            if seen != expected:
+                found.append(Difference(f"{algorithm} of {name}", expected, seen, _hard(task, "files")))
+    return found
 
 
-def census_differences(task: Task, subset: str, census: Census) -> list[Difference]:
-    """Counts and fingerprint that are not the card's."""
-    row = task.languages[subset]
+def census_differences(task: Task, subset: str, census: Census, split: str | None = None) -> list[Difference]:
+    """Counts and fingerprint that are not the card's for the split, its own unless given."""
+    row = task.pinned(subset, split or task.split)
     pairs = [(pin, getattr(row, pin), getattr(census, pin)) for pin in _COUNTED]
     return [Difference(p, want, seen, _hard(task, p)) for p, want, seen in pairs if want is not None and want != seen]
 
 
-def pin_state(task: Task, subset: str, differences: Sequence[Difference]) -> PinState:
-    """`match` where the data meet hard pins, `unchecked` where the card has none, `differ` otherwise."""
-    if differences:
+def uncertain_counts(task: Task, subset: str, census: Census) -> list[str]:
+    """The counts that the card names with the strength `none`: they can only be shown."""
+    named = [pin for pin in COUNTS if pin in task.pins and task.pins[pin].strength == "none"]
+    return [f"{pin} {getattr(census, pin):,}" for pin in named if getattr(census, pin) is not None]
+
+
+def pin_state(task: Task, subset: str, differences: Sequence[Difference], split: str | None = None) -> PinState:
+    """`match` where the data meet hard pins, `unchecked` where the card has none, `differ` where they miss one."""
+    if any(difference.hard for difference in differences):
         return "differ"
-    row = task.languages[subset]
+    row = task.pinned(subset, split or task.split)
     pinned = [p for p in (*_COUNTED, "files") if getattr(row, p) and _hard(task, p)]
     return "match" if pinned else "unchecked"
 
 
-_COUNTED = ("documents", "queries", "judgments", "positives", "fingerprint")
+_COUNTED = (*COUNTS, "fingerprint")
 
 
 def _hard(task: Task, pin: str) -> bool:

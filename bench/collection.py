@@ -6,12 +6,16 @@ Documents stream: a corpus can be read as often as needed and is never held as a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from bench.idtable import Ids
 
 Qrels = dict[str, dict[str, int]]
 """Query id -> document id -> relevance label (0 is judged not relevant, 1 and above relevant)."""
+
+Answers = dict[str, list[str]]
+"""Query id -> texts, each of which answers the question."""
 
 
 class Passage(NamedTuple):
@@ -56,3 +60,32 @@ class Corpus(Protocol):
     def texts(self, ids: Sequence[str]) -> list[str]:
         """The texts of a few documents, in the order of `ids`; KeyError for an id that is not there."""
         ...
+
+
+@runtime_checkable
+class Answered(Protocol):
+    """A source that has answers to its questions in place of judgments; None where the split's are not public."""
+
+    def answers(self) -> Answers | None: ...
+
+
+@runtime_checkable
+class Sharded(Protocol):
+    """A source whose documents lie in several files says how many it found."""
+
+    @property
+    def shards(self) -> int: ...
+
+
+class Source(Protocol):
+    """The files of one subset, opened: all of them are there, none has been read as a whole yet.
+
+    `files` are (name under the data folder, path) pairs; `passages` streams in file order and may be called again;
+    `qrels` is None where the split has no public judgments.
+    """
+
+    @property
+    def files(self) -> tuple[tuple[str, Path], ...]: ...
+    def passages(self) -> Iterator[Passage]: ...
+    def queries(self) -> list[Query]: ...
+    def qrels(self) -> Qrels | None: ...

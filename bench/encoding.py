@@ -137,6 +137,13 @@ def _equal(texts: Sequence[str], vectors: Vectors) -> int:
     return sum(n for n in counts.values() if n > 1)
 
 
+def unit_length(vectors: Any) -> Vectors:
+    """The vectors in float32 at length 1, so that their inner product is the cosine; a zero vector stays one."""
+    array = np.asarray(vectors, dtype=np.float32)
+    scaled: Vectors = array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), np.float32(1e-12))
+    return scaled
+
+
 def checked(vectors: Any, expected: int) -> Vectors:
     """The vectors as float32, after looking that there is one finite row a text."""
     array = np.asarray(vectors, dtype=np.float32)

@@ -44,23 +44,31 @@ class Entry:
     @property
     def folder(self) -> str:
         """The folder of the task on a board: `T`, or `T@S` for another split than the card's."""
-        return slug(self.identity["task"])
+        return task_folder(self.identity["task"])
 
     @property
     def missing(self) -> list[str]:
         """The languages that were not measured, in the card's order."""
         return [subset for subset in self.subsets if subset not in self.languages]
 
-    def grown(self, subset: str, block: Block, subsets: Sequence[str]) -> Entry:
-        """The entry with a language added or replaced; equal numbers keep the block that was there."""
+    def grown(self, subset: str, block: Block, measures: Sequence[str], order: Sequence[str]) -> Entry:
+        """The entry with a language added, replaced or completed by further measures.
+
+        A block that agrees with the one that was there adds its measures to it, and leaves it as it was if it has no
+        further ones. `measures` are those of the block; `order` is the card's, which comes first.
+        """
         old = self.languages.get(subset)
-        if old is not None and numbers(old) == numbers(block):
-            return self
+        if old is not None and agree(old, block, self.measures):
+            if all(measure in old for measure in measures):
+                return self
+            saturated = dict.fromkeys((*old["saturated"], *block["saturated"]))
+            block = old | block | {"saturated": list(saturated)}
         languages = self.languages | {subset: block}
-        order = tuple(subsets)
-        measures = tuple(m for m in self.measures if all(m in b for b in languages.values())) or self.measures
+        present = dict.fromkeys((*order, *self.measures, *measures))
         return replace(
-            self, subsets=order, measures=measures, languages={s: languages[s] for s in order if s in languages}
+            self,
+            measures=tuple(m for m in present if any(m in row for row in languages.values())),
+            languages={code: languages[code] for code in self.subsets if code in languages},
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,9 +106,13 @@ class Entry:
             raise InputError(f"{where}: not an entry: {error!r}") from error
 
 
-def numbers(block: Block) -> Block:
-    """The part of a block that says what was measured, without when, where and how fast."""
-    return {key: value for key, value in block.items() if key not in ("recipe", "notes")}
+def agree(old: Block, new: Block, measures: Sequence[str]) -> bool:
+    """Whether two blocks of one identity say the same: same data, and equal values of every measure both have."""
+    common = [measure for measure in measures if measure in old and measure in new]
+    return all(old.get(key) == new.get(key) for key in (*common, *_DATA))
+
+
+_DATA = ("queries", "documents", "judged", "pins", "fingerprint", "unanswered")
 
 
 def mean_of(languages: Mapping[str, Block], measures: Sequence[str], of: int) -> dict[str, Any]:
@@ -118,9 +130,10 @@ def mean_of(languages: Mapping[str, Block], measures: Sequence[str], of: int) ->
 
 
 def slug(name: str) -> str:
-    """A name as a file name: lower case, runs of other characters than `a-z0-9._` as `-`, at most 80 characters.
+    """A name as a file name: lower case, runs of other characters than `a-z0-9._` as `-`, at most 80 characters."""
+    return re.sub(r"[^a-z0-9._]+", "-", name.lower())[:80]
 
-    `T@S` keeps its `@`, since a split is part of a task's name.
-    """
-    parts = [re.sub(r"[^a-z0-9._]+", "-", part.lower()).strip("-.") or "-" for part in name.split("@", 1)]
-    return "@".join(parts)[:80]
+
+def task_folder(task: str) -> str:
+    """The folder of a task; `T@S` keeps its `@`, since a split is part of a task's name."""
+    return "@".join(slug(part) for part in task.split("@", 1))

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import random
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from bench.answer_recall import answer_recall
 from bench.census import (
+    Census,
     CountedCorpus,
     Difference,
+    PinState,
     census_differences,
     check_queries,
     file_differences,
     pin_state,
+    uncertain_counts,
 )
+from bench.checksums import Checksums
+from bench.collection import Answered, Answers, Qrels, Source
 from bench.entry import Block, Entry
 from bench.errors import MissingError, StoppedError
 from bench.formats.trec import write_run
-from bench.leaderboard import EntryFiles, keep
-from bench.loaders import Source, open_source
+from bench.leaderboard import EntryFiles, check_writable, keep
+from bench.loaders import open_source
 from bench.perquery import rows_of
 from bench.plan import Plan
-from bench.ranking import Run, in_order, rank
+from bench.ranking import Ranking, Run, in_order, rank
 from bench.report import Facts, block_of, identity_of, result_of
-from bench.scores import Scores, evaluate
+from bench.scores import Scores, evaluate, refuse_without_answers
+from bench.seeding import seeded
 from bench.store import VectorStore
 from bench.system import Setting
 from bench.watch import Watch
+from bench.words import word_tokenizer
+from bench.workdir import sweep, workdir
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Measured:
     run: Run
     scores: Scores | None
     block: Block
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -69,12 +72,16 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
     """
     outcome = _Outcome()
     sources = _open_all(plan, outcome.notes)
-    _seed(plan.seed)
+    sweep(plan.places.cache)
+    for folder in (plan.output, _board(plan)):
+        if folder is not None:
+            check_writable(folder)  # Before the first batch: nobody wants to hear it after hours of encoding.
     known = [plan.task.languages[subset].documents for subset in sources]
     total = sum(n for n in known if n is not None) if None not in known else None
     watch.plan(f"{plan.system.name} on {plan.task.name}", total)
     for subset, source in sources.items():
-        measured = _measure(plan, subset, source, watch)
+        with seeded(plan.seed):  # Each language by itself: its numbers do not depend on which were run before it.
+            measured = _measured(plan, subset, source, watch, outcome)
         outcome.blocks[subset] = measured.block
         _keep(plan, measured, outcome)
         watch.end(subset)
@@ -86,7 +93,7 @@ def rehearse(plan: Plan) -> dict[str, Any]:
     notes: list[str] = []
     sources = _open_all(plan, notes)
     entry = _blank(plan)
-    on_board = plan.board and not plan.system.unresolved and not plan.limit_docs
+    board = _board(plan)
     return {
         "model": plan.system.name,
         "task": plan.task_name,
@@ -96,14 +103,15 @@ def rehearse(plan: Plan) -> dict[str, Any]:
         "k": plan.depth,
         "identity": entry.hex,
         "output": str(EntryFiles.of_result(plan.output, entry).entry.parent),
-        "entry": str(EntryFiles.on_board(plan.board, entry).entry) if plan.board and on_board else None,
+        "entry": str(EntryFiles.on_board(board, entry).entry) if board else None,
         "notes": notes,
     }
 
 
 def _blank(plan: Plan) -> Entry:
     """The entry of the plan's identity, without any language yet."""
-    return Entry(identity_of(plan), plan.system.bare, tuple(map(str, plan.measures)), plan.subsets, {})
+    bare = plan.system.bare and not plan.limit_docs
+    return Entry(identity_of(plan), bare, tuple(map(str, plan.measures)), plan.subsets, {})
 
 
 def _open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
@@ -112,18 +120,34 @@ def _open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
     faults: list[str] = []
     for subset in plan.languages:
         try:
-            source = open_source(plan.task, subset, plan.split, plan.places)
-            _refuse([d for d in file_differences(plan.task, subset, source) if d.hard], plan, subset)
+            sources[subset] = open_source(plan.task, subset, plan.split, plan.places)
         except MissingError as error:
-            if not plan.places.offline or "sha256" in str(error):
+            if not plan.places.offline:
                 raise
             faults.append(str(error))
             continue
-        sources[subset] = source
+        _refuse([d for d in _file_differences(plan, subset, sources[subset]) if d.hard], plan, subset)
     if not sources:
         raise MissingError("\n".join(faults))
     notes += [f"missing: {fault}" for fault in faults]
     return sources
+
+
+def _file_differences(plan: Plan, subset: str, source: Source) -> list[Difference]:
+    """What differs before anything is read; digests of large files are remembered in the cache."""
+    return file_differences(plan.task, subset, source, plan.split, Checksums(plan.places.cache / "checksums.json"))
+
+
+def _measured(plan: Plan, subset: str, source: Source, watch: Watch, outcome: _Outcome) -> Measured:
+    """One language measured; what stops it says where, and what of the run is kept."""
+    try:
+        measured = _measure(plan, subset, source, watch)
+    except StoppedError as error:
+        kept = f"the languages {', '.join(outcome.blocks)} are kept" if outcome.blocks else "no language was finished"
+        raise StoppedError(f"{plan.task_name}, {subset}: {error}\n{kept}") from error
+    for text in measured.notes:
+        outcome.note(text)
+    return measured
 
 
 def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
@@ -131,41 +155,77 @@ def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
     watch.begin(subset, plan.task.languages[subset].documents)
     where = f"{plan.task.name}, {subset}"
     queries, qrels = source.queries(), source.qrels()
+    answers = source.answers() if isinstance(source, Answered) else None
     check_queries(where, queries, qrels)
-    with _workdir(plan.places.cache) as workdir:
-        corpus = CountedCorpus(plan.task, subset, source, workdir, plan.limit_docs)
+    if qrels is not None:
+        refuse_without_answers(plan.measures)
+    with workdir(plan.places.cache) as folder:
+        corpus = CountedCorpus(plan.task, subset, source, folder, plan.limit_docs)
         corpus.unseen = {doc for labels in (qrels or {}).values() for doc in labels}
         setting = Setting(
             VectorStore(plan.places.cache / "vectors", watch.say),
-            VectorStore(workdir / "vectors"),
+            VectorStore(folder / "vectors"),
             watch,
             plan.task.query_language(subset),
+            plan.shard_size,
         )
         retriever = plan.system.build(setting)
-        retriever.index(corpus, workdir)
-        census = corpus.census(queries, qrels)
-        differences = [] if plan.limit_docs else census_differences(plan.task, subset, census)
+        retriever.index(corpus, folder)
+        census = corpus.census(queries, qrels, answers)
+        differences = [] if plan.limit_docs else census_differences(plan.task, subset, census, plan.split)
         _refuse([d for d in differences if d.hard], plan, subset)
         _refuse_unknown(plan, where, corpus.unseen)
-        run = _searched(plan, retriever.search(queries, plan.depth + plan.task.drop_query_id), where)
+        with watch.rest("search"):
+            found = retriever.search(queries, plan.depth + plan.task.drop_query_id)
+        run = _searched(plan, found)
         with watch.phase("score"):
-            scores = evaluate(run, qrels, plan.measures) if qrels is not None else None
-        state = pin_state(plan.task, subset, differences)
+            scores = _scores(plan, corpus, run, qrels, answers)
+        state = _pins(plan, subset, [*_file_differences(plan, subset, source), *differences])
         facts = Facts(subset, queries, qrels or {}, run, scores, census, state, retriever, watch)
-        return Measured(subset, run, scores, block_of(plan, facts))
+        return Measured(subset, run, scores, block_of(plan, facts), _remarks(plan, subset, census, differences))
 
 
-def _searched(plan: Plan, run: Run, where: str) -> Run:
+def _scores(plan: Plan, corpus: CountedCorpus, run: Run, qrels: Qrels | None, answers: Answers | None) -> Scores | None:
+    """The scores by answers or by judgments, whichever the split has; None where it has neither."""
+    if answers is not None:
+        # One more reading of the source holds no more than the texts of one language's run.
+        texts = corpus.raw_texts({doc for ranking in run.values() for doc in ranking.docs})
+        return answer_recall(run, texts, answers, plan.measures, word_tokenizer())
+    return evaluate(run, qrels, plan.measures) if qrels is not None else None
+
+
+def _remarks(plan: Plan, subset: str, census: Census, differences: Sequence[Difference]) -> tuple[str, ...]:
+    """What differs from a soft pin, and the counts that nothing is known to compare with."""
+    where = f"{plan.task_name}, {subset}"
+    soft = [f"{where}: {difference} (a soft pin)" for difference in differences if not difference.hard]
+    counts = uncertain_counts(plan.task, subset, census)
+    return (*soft, *([f"{where}: {', '.join(counts)}: nothing sure to compare with"] if counts else []))
+
+
+def _pins(plan: Plan, subset: str, differences: Sequence[Difference]) -> PinState:
+    """The state of the pins; a sample that differs in nothing looked at may still differ in the rest."""
+    state = pin_state(plan.task, subset, differences, plan.split)
+    return "unchecked" if plan.limit_docs and state == "match" else state
+
+
+def _searched(plan: Plan, run: Run) -> Run:
     """The run in the one order, cut at the depth, without what the task's card drops."""
     result = {}
     for query, ranking in run.items():
         if len(set(ranking.docs)) != len(ranking.docs):
-            raise StoppedError(f"{where}: {plan.system.name} returned a document twice for the query {query!r}")
-        clean = ranking if in_order(ranking) else rank(ranking.docs, ranking.scores)
+            raise StoppedError(f"{plan.system.name} returned a document twice for the query {query!r}")
+        clean = ranking if in_order(ranking) else _ranked(query, ranking)
         if plan.task.drop_query_id:
             clean = clean.without(query)
         result[query] = clean.cut(plan.depth)
     return result
+
+
+def _ranked(query: str, ranking: Ranking) -> Ranking:
+    try:
+        return rank(ranking.docs, ranking.scores)
+    except StoppedError as error:
+        raise StoppedError(f"query {query!r}: {error}") from error
 
 
 def _refuse(differences: Sequence[Difference], plan: Plan, subset: str) -> None:
@@ -194,46 +254,32 @@ def _keep(plan: Plan, measured: Measured, outcome: _Outcome) -> None:
         outcome.note(f"the split {plan.split!r} has no public judgments: the runs were written, nothing is scored")
         return
     rows = rows_of(measured.subset, measured.scores)
-    keep(files, new, measured.subset, measured.block, rows)
+    keep(files, new, measured.subset, measured.block, rows, plan.task.measures)
     if plan.board is None:
         return
-    reason = _not_for_boards(plan, measured.block)
+    reason = _not_for_boards(plan, measured.block["pins"])
     if reason:
         outcome.note(f"no leaderboard entry: {reason}")
         return
     files = EntryFiles.on_board(plan.board, new)
-    keep(files, new, measured.subset, measured.block, rows)
+    keep(files, new, measured.subset, measured.block, rows, plan.task.measures)
     outcome.entry = str(files.entry)
 
 
-def _not_for_boards(plan: Plan, block: Block) -> str | None:
+def _board(plan: Plan) -> Path | None:
+    """The board that the plan's results may enter if the data meet the pins."""
+    return None if _not_for_boards(plan, "match") else plan.board
+
+
+def _not_for_boards(plan: Plan, pins: PinState) -> str | None:
     """Why a result may not enter a leaderboard, None if it may."""
     if plan.system.unresolved:
         return plan.system.unresolved
     if plan.limit_docs:
         return f"a sample of the first {plan.limit_docs} documents"
-    if block["pins"] == "differ":
+    cut = [str(m) for m in plan.measures if m.cutoff is not None and m.cutoff > plan.depth]
+    if cut:
+        return f"k = {plan.depth} retrieves fewer documents than {', '.join(cut)} looks at"
+    if pins == "differ":
         return "the data differ from the card's pins"
     return None
-
-
-@contextmanager
-def _workdir(cache: Path) -> Iterator[Path]:
-    """A folder for what lives no longer than one language's run."""
-    try:
-        (cache / "work").mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=cache / "work"))
-    except OSError as error:
-        raise StoppedError(f"{cache}: the cache folder cannot be written: {error.strerror or error}") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _seed(seed: int) -> None:
-    """Seed what a model may draw from; the harness itself draws nothing."""
-    random.seed(seed)
-    np.random.seed(seed)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)

@@ -7,6 +7,7 @@ A mistake is shown with a caret under its place.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,13 +44,14 @@ class Call:
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        parts = [str(a) for a in self.arguments] + [f"{name}={value}" for name, value in self.options]
+        parts = [str(a) for a in self.arguments] + [f"{name}={_quoted(value)}" for name, value in self.options]
         return f"{self.function}({', '.join(parts)})"
 
 
 Expression = Name | Kind | Call
 
 _PLAIN = re.compile(r"[^\s,()\[\]'*=>]+")
+_OPTION = re.compile(r"([a-z_]+)\s*=")
 
 
 def parse_expression(text: str) -> Expression:
@@ -91,6 +93,12 @@ def _quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else f"'{text}'"
 
 
+def _columns(text: str) -> int:
+    """The columns that a text takes on a terminal: two for a wide character, none for a combining mark."""
+    seen = [c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in seen)
+
+
 class _Parser:
     """A cursor over the text; every method consumes what it recognises."""
 
@@ -100,7 +108,7 @@ class _Parser:
 
     def error(self, message: str) -> InputError:
         shown = "".join(" " if c.isspace() else c for c in self.text)
-        return InputError(f"model expression: {message}\n  {shown}\n  {' ' * self.at}^")
+        return InputError(f"model expression: {message}\n  {shown}\n  {' ' * _columns(shown[: self.at])}^")
 
     def blank(self) -> None:
         while self.at < len(self.text) and self.text[self.at].isspace():
@@ -110,22 +118,19 @@ class _Parser:
         self.blank()
         return self.text[self.at : self.at + 1]
 
-    def take(self, expected: str) -> None:
-        if self.peek() != expected:
-            raise self.error(f"expected {expected!r} here")
-        self.at += 1
-
-    def word(self) -> str:
+    def word(self, wanted: str = "a model") -> str:
         """A plain word, or anything in single quotes."""
         if self.peek() == "'":
             end = self.text.find("'", self.at + 1)
             if end < 0:
                 raise self.error("the quote that opens here is not closed")
+            if end == self.at + 1:
+                raise self.error(f"expected {wanted} here, found empty quotes")
             word, self.at = self.text[self.at + 1 : end], end + 1
             return word
         match = _PLAIN.match(self.text, self.at)
         if not match:
-            raise self.error("expected a model here")
+            raise self.error(f"expected {wanted} here")
         self.at = match.end()
         return match[0]
 
@@ -138,20 +143,25 @@ class _Parser:
         return Kind(kind, rest) if colon else Name(word)
 
     def call(self, function: str) -> Call:
-        self.take("(")
+        """What stands in brackets, the cursor being at the opening one."""
+        self.at += 1
         arguments: list[Expression] = []
         options: list[tuple[str, str]] = []
         while self.peek() != ")":
             if arguments or options:
-                self.take(",")
-            option = re.compile(r"\s*([a-z_]+)\s*=").match(self.text, self.at)
-            if option:
-                self.at = option.end()
-                options.append((option[1], self.word()))
-            elif options:
+                if self.peek() != ",":
+                    raise self.error("expected ',' or ')' here")
+                self.at += 1
                 self.blank()
+            option = _OPTION.match(self.text, self.at)
+            if option:
+                if option[1] in dict(options):
+                    raise self.error(f"the option {option[1]!r} is given twice")
+                self.at = option.end()
+                options.append((option[1], self.word("a value")))
+            elif options:
                 raise self.error("options come after the models")
             else:
                 arguments.append(self.expression())
-        self.take(")")
+        self.at += 1
         return Call(function, tuple(arguments), tuple(options))

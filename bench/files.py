@@ -49,6 +49,15 @@ def write_whole(path: Path, data: bytes | Callable[[IO[bytes]], object]) -> None
             Path(temporary).unlink(missing_ok=True)
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the file system refuses inside (full, read-only, no permission) becomes a StoppedError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise StoppedError(f"{path}: cannot write: {error.strerror or error}") from error
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

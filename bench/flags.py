@@ -60,7 +60,7 @@ def not_above_random(
 ) -> Flag | None:
     """Flag a mean that does not rise above chance by more than two standard errors; needs nDCG or R below the pool."""
     saturated = measure.cutoff is not None and measure.cutoff >= pool
-    if measure.base not in ("nDCG", "R") or saturated or len(values) < 2:
+    if measure.base not in ("nDCG", "R") or measure.tokens is not None or saturated or len(values) < 2:
         return None
     chance = math.fsum(
         expected_at_random(measure, sum(label > 0 for label in qrels[q].values()), pool) for q in values

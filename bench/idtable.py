@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError, MissingError
+from bench.files import writing
 
 _TEXTS, _OFFSETS, _HASHES = "ids.bin", "offsets.npy", "hashes"
 _IN_HAND = 1 << 22  # Hashes that are sorted at once: 32 MiB of them, about 130 MiB with their row numbers.
@@ -62,21 +64,26 @@ class IdWriter:
     """Stores ids in the order of the rows, whole or not at all: `with IdWriter(folder) as writer: writer.add(batch)`.
 
     Nothing is held longer than a batch. Leaving the block raises InputError, and stores nothing, where an id occurs
-    twice; so does leaving it by an exception.
+    twice; so does leaving it by an exception. StoppedError where the file system refuses (a full disk).
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = self._size = 0
 
     def __enter__(self) -> Self:
-        self._temporary = TemporaryDirectory(prefix=".ids-", dir=self._folder)
-        self._files: dict[str, BinaryIO] = {
-            name: (Path(self._temporary.name) / name).open("wb") for name in (_TEXTS, _OFFSETS, _HASHES)
-        }
-        _write_header(self._files[_OFFSETS], 0)
-        self._files[_OFFSETS].write(np.zeros(1, np.int64).tobytes())
+        with writing(self._folder), ExitStack() as undo:
+            self._temporary = TemporaryDirectory(prefix=".ids-", dir=self._folder)
+            undo.callback(self._temporary.cleanup)
+            self._files: dict[str, BinaryIO] = {
+                name: undo.enter_context((Path(self._temporary.name) / name).open("wb"))
+                for name in (_TEXTS, _OFFSETS, _HASHES)
+            }
+            _write_header(self._files[_OFFSETS], 0)
+            self._files[_OFFSETS].write(np.zeros(1, np.int64).tobytes())
+            undo.pop_all()
         return self
 
     def add(self, ids: Sequence[str]) -> None:
@@ -86,9 +93,10 @@ class IdWriter:
         except UnicodeEncodeError as error:
             raise InputError(f"document id {error.object!r}: not valid Unicode (a lone surrogate)") from None
         ends = self._size + np.cumsum([len(name) for name in names], dtype=np.int64)
-        self._files[_TEXTS].write(b"".join(names))
-        self._files[_OFFSETS].write(ends.tobytes())
-        self._files[_HASHES].write(np.fromiter(map(hash, names), np.int64, len(names)).tobytes())
+        with writing(self._folder):
+            self._files[_TEXTS].write(b"".join(names))
+            self._files[_OFFSETS].write(ends.tobytes())
+            self._files[_HASHES].write(np.fromiter(map(hash, names), np.int64, len(names)).tobytes())
         self._size = int(ends[-1]) if len(ends) else self._size
         self._count += len(names)
 
@@ -96,16 +104,23 @@ class IdWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._temporary:
-            if kind is None:
-                _write_header(self._files[_OFFSETS], self._count)
-            for file in self._files.values():
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
-            if kind is None:
-                temporary = Path(self._temporary.name)
-                _refuse_repeats(temporary / _HASHES, self._count, IdTable(temporary))
-                self._put_in_place(temporary)
+            try:
+                if kind is None:
+                    with writing(self._folder):
+                        self._finish(Path(self._temporary.name))
+            finally:
+                for file in self._files.values():
+                    with suppress(OSError):  # What a full disk does not take goes with its folder.
+                        file.close()
+
+    def _finish(self, temporary: Path) -> None:
+        _write_header(self._files[_OFFSETS], self._count)
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+        _refuse_repeats(temporary / _HASHES, self._count, IdTable(temporary))
+        self._put_in_place(temporary)
 
     def _put_in_place(self, temporary: Path) -> None:
         # Without offsets there is no table: at no time do new ids lie beside old offsets.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.entry import Block, Entry
 from bench.errors import StoppedError
-from bench.files import dump_json, read_json, write_whole
+from bench.files import dump_json, read_json, write_whole, writing
 from bench.perquery import Row, read_rows, write_rows
 
 SUPERSEDED = "superseded"
@@ -37,25 +38,34 @@ class EntryFiles:
         return cls(folder / "entry.json", folder / "scores.parquet", output)
 
 
-def keep(files: EntryFiles, new: Entry, subset: str, block: Block, rows: list[Row]) -> Entry:
-    """Add one language to the entry of `new`'s identity, or begin it; equal numbers rewrite nothing.
+def keep(files: EntryFiles, new: Entry, subset: str, block: Block, rows: list[Row], order: Sequence[str]) -> Entry:
+    """Add one language, or further measures of it, to the entry of `new`'s identity, or begin it.
 
-    Where the file there has another identity (the card has changed since), it is moved to `superseded/` first.
-    StoppedError where the folder cannot be written. Returns the entry as it stands now.
+    Equal numbers rewrite nothing. Where the file there has another identity (the card has changed since), it is moved
+    to `superseded/` first. `order` is the card's order of measures. StoppedError where the folder cannot be written.
+    Returns the entry as it stands now.
     """
     with _locked(files.root, f"{new.folder}--{new.stem}"):
         old = read_entry(files.entry) if files.entry.exists() else None
         if old is not None and old.identity != new.identity:
             _supersede(files, old)
             old = None
-        entry = (old or new).grown(subset, block, new.subsets)
+        entry = (old or replace(new, measures=())).grown(subset, block, new.measures, order)
         if entry is old and files.scores.exists():
             return entry
-        others = [row for row in read_rows(files.scores) if row.language != subset] if old is not None else []
+        kept = set(entry.languages[subset]) - set(new.measures)
+        stored = read_rows(files.scores) if old is not None and files.scores.exists() else []
+        others = [row for row in stored if row.language != subset or row.measure in kept]
         # The scores first: an entry without its scores would promise what is not there.
         write_rows(files.scores, others + rows)
         write_whole(files.entry, dump_json(entry.as_dict()).encode())
     return entry
+
+
+def check_writable(root: Path) -> None:
+    """Look that entries can be kept below a folder, which is made. StoppedError where they cannot."""
+    with _locked(root, "check"), writing(root), tempfile.TemporaryFile(dir=root):
+        pass
 
 
 def read_entry(path: Path) -> Entry:
@@ -73,7 +83,8 @@ def _supersede(files: EntryFiles, old: Entry) -> None:
     folder = files.entry.parent / SUPERSEDED
     try:
         folder.mkdir(exist_ok=True)
-        for file in (files.entry, files.scores):
+        # The entry last: as long as it stands there, a run that was broken off here moves the rest.
+        for file in (files.scores, files.entry):
             if file.exists():
                 file.replace(folder / f"{file.stem}--was-{old.hex}{file.suffix}")
     except OSError as error:

@@ -2,7 +2,9 @@
 
 The formulas are trec_eval's (usnistgov/trec_eval, m_*.c) but for `Judged@k`, which is the share of the documents at
 the first k ranks that have a label at all, a negative one included, over the documents that are there (ir_measures'
-definition). trec_eval 10's unj_k takes a negative label for none and divides by k.
+definition). trec_eval 10's unj_k takes a negative label for none and divides by k. `R@2kt` and `R@5kt` are
+XOR-Retrieve's recall of answers within so many thousand tokens (`bench.answer_recall`): they need no labels, but the
+texts of the passages.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ _BASES: dict[str, tuple[bool, bool, str]] = {
     "Judged": (True, True, "documents with a label among the first k, of those that are there"),
 }
 
+_THOUSAND = 1000
+
 # (needs a cutoff, may have one) -> the ways to type it.
 _FORMS: dict[tuple[bool, bool], tuple[str, ...]] = {
     (True, True): ("{}@{}",),
@@ -37,12 +41,15 @@ _FORMS: dict[tuple[bool, bool], tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure: its base name and its cutoff in ranks, None where it has none."""
+    """One measure: its base name and its cutoff in ranks or in tokens; both are None where it has none."""
 
     base: str
     cutoff: int | None = None
+    tokens: int | None = None
 
     def __str__(self) -> str:
+        if self.tokens is not None:
+            return f"{self.base}@{self.tokens // _THOUSAND}kt"
         return self.base if self.cutoff is None else f"{self.base}@{self.cutoff}"
 
     @classmethod
@@ -51,6 +58,8 @@ class Measure:
         base, at, cut = text.strip().partition("@")
         if base not in _BASES:
             raise unknown("measure", text, _names_like(text), "bench score --list")
+        if base == "R" and (budget := re.fullmatch(r"([1-9][0-9]{0,3})kt", cut)):
+            return cls(base, tokens=int(budget[1]) * _THOUSAND)
         needs, may, _ = _BASES[base]
         if needs and not at:
             raise InputError(f"measure {text!r} needs a cutoff, such as {base}@10")
@@ -62,15 +71,23 @@ class Measure:
 
     @property
     def trec_name(self) -> str | None:
-        """trec_eval's name of the measure with its parameter; None for `Judged@k`, which trec_eval lacks."""
+        """trec_eval's name of the measure with its parameter; None for `Judged@k` and `R@nkt`, which it lacks."""
         names = {"nDCG": "ndcg_cut", "R": "recall", "P": "P", "Success": "success", "Rprec": "Rprec", "bpref": "bpref"}
         if self.base == "AP":
             return "map" if self.cutoff is None else f"map_cut.{self.cutoff}"
         if self.base in ("RR", "MRR"):
             return "recip_rank"
-        if self.base == "Judged":
+        if self.base == "Judged" or self.tokens is not None:
             return None
         return names[self.base] if self.cutoff is None else f"{names[self.base]}.{self.cutoff}"
+
+    @property
+    def depth(self) -> int | None:
+        """How many documents a query must retrieve for it, None where there is no such number.
+
+        For a cutoff in tokens 100, as systems for XOR-Retrieve do, or enough passages of 50 tokens.
+        """
+        return self.cutoff if self.tokens is None else max(100, self.tokens // 50)
 
 
 def _names_like(text: str) -> list[str]:
@@ -91,10 +108,11 @@ def parse_measures(names: Iterable[str]) -> tuple[Measure, ...]:
 
 def deepest_cut(measures: Iterable[Measure]) -> int | None:
     """The deepest cutoff among the measures, None if none has one: how many documents a query must retrieve."""
-    return max((m.cutoff for m in measures if m.cutoff is not None), default=None)
+    return max((m.depth for m in measures if m.depth is not None), default=None)
 
 
 def catalogue() -> list[tuple[str, str]]:
     """Every base name as it is written (`nDCG@k`, `AP[@k]`) with its description."""
     shown = {(True, True): "{}@k", (False, True): "{}[@k]", (False, False): "{}"}
-    return [(shown[needs, may].format(base), text) for base, (needs, may, text) in _BASES.items()]
+    rows = [(shown[needs, may].format(base), text) for base, (needs, may, text) in _BASES.items()]
+    return [*rows, ("R@nkt", "1 if an answer is in the first n thousand tokens, else 0 (XOR-Retrieve; by bench run)")]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from bench.cards import Card
+from bench.cards import Card, found_as
 from bench.flags import CHECKS
 from bench.task import Names
 
@@ -80,6 +80,16 @@ class Model(Card):
     def _plain_name(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", value):
             raise ValueError(f"expected lower-case letters, digits, '.', '_' and '-', found {value!r}")
+        return value
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _codes(cls, value: Any) -> Any:
+        codes = value if isinstance(value, list | tuple) else ()
+        bad = next((code for code in codes if not isinstance(code, str)), None)
+        if bad is not None or (value != "any" and not codes):
+            found = found_as(bad if bad is not None else value)
+            raise ValueError(f'expected any, or a list of language codes such as [en, "no"], found {found}')
         return value
 
     @field_validator("expect")

@@ -1,10 +1,27 @@
-"""Where things lie unless the user says otherwise: the cache folder, the board."""
+"""Where things lie: shipped cards, the user's data, and the cache and the board unless the user says otherwise."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where data may come from: the user's folder, the cache for downloads, and whether the network may be used."""
+
+    data: Path | None
+    cache: Path
+    offline: bool
+
+
+def shipped(kind: str) -> Path:
+    """The folder of shipped cards (`tasks` or `models`): inside the installed package, or of the source checkout."""
+    package = Path(__file__).parent
+    installed = package / "shipped" / kind
+    return installed if installed.is_dir() else package.parent / kind
 
 
 def default_cache() -> Path:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.loaders import Places
 from bench.measure import Measure, deepest_cut
+from bench.places import Places
+from bench.store import SHARD_SIZE
 from bench.system import System
 from bench.task import Task
 
@@ -27,18 +28,23 @@ class Plan:
     limit_docs: int | None = None
     seed: int = 0
     allow_unpinned: bool = False
+    shard_size: int = SHARD_SIZE
 
     @property
     def depth(self) -> int:
-        """Documents retrieved for each query."""
-        return self.k or deepest_cut(self.measures) or 1000
+        """Documents retrieved for each query: enough for every measure asked for and for those of the task's card.
+
+        A measure without a cut, such as AP, looks at the usual 1000.
+        """
+        uncut = any(measure.cutoff is None for measure in self.measures)
+        return self.k or max(deepest_cut(self.measures) or 0, self.task.depth, 1000 if uncut else 0)
 
     @property
     def task_name(self) -> str:
         """The task as results name it: `T`, or `T@S` for another split than the card's."""
-        return self.task.name if self.split == self.task.split else f"{self.task.name}@{self.split}"
+        return self.task.named(self.split)
 
     @property
     def subsets(self) -> tuple[str, ...]:
-        """All languages of the task, in the card's order."""
-        return tuple(self.task.languages)
+        """All languages of the task that have the split, in the card's order."""
+        return self.task.subsets_of(self.split)

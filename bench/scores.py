@@ -58,8 +58,9 @@ def evaluate(
 
     `rel_level` is the smallest label that counts as relevant for binary measures (trec_eval -l), `depth` cuts every
     ranking first (-M), `only_retrieved` leaves queries out that the run lacks (trec_eval's default, without -c).
-    InputError names a label that is too far from 0 to be counted.
+    InputError names a label that is too far from 0 to be counted, or a measure that labels do not give.
     """
+    refuse_without_answers(measures)
     missing = tuple(sorted(q for q in qrels if not (q in run and run[q].docs)))
     ignored = tuple(sorted(q for q in run if q not in qrels))
     wanted = sorted(set(qrels) - set(missing) if only_retrieved else qrels)
@@ -75,6 +76,16 @@ def evaluate(
         for measure in (m for m in measures if m.base == "Judged"):
             values[measure].update({q: _judged(rankings.get(q), judged[q], measure.cutoff) for q in chunk})
     return Scores(values, missing, ignored)
+
+
+def refuse_without_answers(measures: Iterable[Measure]) -> None:
+    """InputError for a measure that needs answers and texts, where there are only labels."""
+    for measure in measures:
+        if measure.tokens is not None:
+            raise InputError(
+                f"measure '{measure}' needs the answers to the questions and the texts of the passages: a run and "
+                "qrels do not have them; bench run --task xor-retrieve computes it"
+            )
 
 
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:

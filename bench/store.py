@@ -25,8 +25,17 @@ from bench.errors import BenchError, StoppedError
 from bench.files import canonical_json, digest, dump_json, file_sha256, read_json, write_whole
 
 FORMAT = 1
+SHARD_SIZE = 2048
+"""Texts a shard unless asked otherwise: at most so many are encoded again after a crash."""
 EXAMPLE = "An example."
 """The text whose rendering, prompt and special tokens included, is stored with every shard."""
+
+_META = frozenset(
+    (
+        *("format", "recipe", "rows", "dimension", "sha256", "seconds", "tokens", "truncated", "unknown", "equal"),
+        *("rendered", "date", "environment"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -55,17 +64,16 @@ class VectorStore:
             hasher.update(data)
         return hasher.hexdigest()
 
-    def find(self, recipe: dict[str, Any], key: str) -> Shard | None:
-        """The stored shard, or None where it is absent or damaged (which is said)."""
+    def find(self, recipe: dict[str, Any], key: str, *, quiet: bool = False) -> Shard | None:
+        """The stored shard, or None where it is absent or damaged (which is said, unless `quiet`)."""
         path, meta_path = self._paths(recipe, key)
-        if not meta_path.exists():
+        try:
+            meta = _checked(recipe, path, meta_path)
+        except _Damaged as fault:
+            if not quiet:
+                self.say(f"vector store: {path.name}: {fault}: encoding these texts again")
             return None
-        fault = self._fault(recipe, path, meta_path)
-        if fault:
-            self.say(f"vector store: {path.name}: {fault}: encoding these texts again")
-            return None
-        meta = read_json(meta_path)
-        return Shard(path, meta["rows"], meta, reused=True)
+        return Shard(path, meta["rows"], meta, reused=True) if meta else None
 
     def get(
         self,
@@ -79,7 +87,7 @@ class VectorStore:
         """The shard of these texts, encoded if need be; None where another process is at it and `wait` is false."""
         recipe = encoder.recipe(side) | ({"language": language} if encoder.uses_language else {})
         key = self.key(recipe, texts)
-        found = self.find(recipe, key)
+        found = self.find(recipe, key, quiet=True)  # Whoever gets the lock says what is wrong, once.
         if found:
             return found
         with self._lock(recipe, key, wait) as mine:
@@ -127,24 +135,6 @@ class VectorStore:
         folder = self.root / digest(recipe)[:16]
         return folder / f"{key}.npy", folder / f"{key}.json"
 
-    def _fault(self, recipe: dict[str, Any], path: Path, meta_path: Path) -> str | None:
-        """What is wrong with a stored shard, None if nothing is."""
-        try:
-            meta = read_json(meta_path)
-            if meta["format"] != FORMAT:
-                return f"written in format {meta['format']}, this program reads {FORMAT}"
-            if meta["recipe"] != recipe:
-                return "made by another recipe"
-            if not path.exists():
-                return "its vectors are missing"
-            if file_sha256(path) != meta["sha256"]:
-                return "damaged (wrong checksum)"
-        except (BenchError, KeyError, TypeError) as error:
-            return f"damaged ({error})"
-        except OSError as error:
-            return f"not readable ({error.strerror or error})"
-        return None
-
     @contextmanager
     def _lock(self, recipe: dict[str, Any], key: str, wait: bool) -> Iterator[bool]:
         """The exclusive right to make one shard; the system gives it back when a process dies. Yields false if busy."""
@@ -164,3 +154,32 @@ class VectorStore:
             yield True
         finally:
             lock.release()
+
+
+class _Damaged(Exception):
+    """A stored shard that cannot be used; the message says why."""
+
+
+def _checked(recipe: dict[str, Any], path: Path, meta_path: Path) -> dict[str, Any] | None:
+    """What is stored beside a shard's vectors, after a look at both; None where there is no such shard."""
+    try:
+        if not meta_path.exists():
+            return None
+        meta = read_json(meta_path)
+        if not isinstance(meta, dict):
+            raise _Damaged("damaged (its JSON is no object)")
+        if meta.get("format") != FORMAT:
+            raise _Damaged(f"written in format {meta.get('format')}, this program reads {FORMAT}")
+        if _META - set(meta):
+            raise _Damaged(f"damaged (its JSON lacks {', '.join(sorted(_META - set(meta)))})")
+        if meta["recipe"] != recipe:
+            raise _Damaged("made by another recipe")
+        if not path.exists():
+            raise _Damaged("its vectors are missing")
+        if file_sha256(path) != meta["sha256"]:
+            raise _Damaged("damaged (wrong checksum)")
+    except BenchError as error:
+        raise _Damaged(f"damaged ({error})") from error
+    except OSError as error:
+        raise _Damaged(f"not readable ({error.strerror or error})") from error
+    return meta

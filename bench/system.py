@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.adapters.own import OwnEncoder, is_encoder, is_retriever, load
+from bench.adapters.own import OwnEncoder, OwnRetriever, is_encoder, is_retriever, load
 from bench.encoding import TextEncoder
 from bench.errors import InputError, unknown
-from bench.expression import Call, Expression, Kind, Name, parse_expression
+from bench.expression import Call, Expression, Kind, Name, leaves, parse_expression
 from bench.model import Model, Sides
 from bench.registry import Registry
 from bench.retriever import Retriever
-from bench.store import VectorStore
+from bench.store import SHARD_SIZE, VectorStore
 from bench.watch import Watch
 from bench.weights import Located, hub, local_folder, locate
 
@@ -32,12 +32,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a retriever works: the store of vectors, the watch, and the language of the queries."""
+    """Where a retriever works: the stores of vectors, the watch, the language of the queries, texts a shard."""
 
     store: VectorStore
     temporary: VectorStore
     watch: Watch
     query_language: str
+    shard_size: int = SHARD_SIZE
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,10 @@ def resolve(model: Any, registry: Registry, options: Options, instruction: str |
     """The system that an expression or a Python object is. Loads no weights, but looks that they are there."""
     if not isinstance(model, str):
         return _own(model, f"python:{_type_name(model)}")
-    return _Resolver(registry, options, instruction).system(parse_expression(model))
+    tree = parse_expression(model)
+    resolver = _Resolver(registry, options, instruction)
+    resolver.refuse_unused(tree)
+    return resolver.system(tree)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,21 @@ class _Resolver:
     options: Options
     instruction: str | None = None
     functions: dict[str, str] = field(default_factory=lambda: {"rrf": "rrf(a, b, k=60, depth=1000)"})
+
+    def refuse_unused(self, tree: Expression) -> None:
+        """An option that no model of the expression takes would be passed over in silence: it is a mistake."""
+        if self.options.weights is None and self.options.dtype in (None, "float32"):
+            return
+        takes = {option for leaf in leaves(tree) for option in self._taken(leaf)}
+        if self.options.weights is not None and "weights" not in takes:
+            raise InputError(f"{tree}: --weights: no model in it takes weights from a folder")
+        if self.options.dtype not in (None, "float32") and "dtype" not in takes:
+            raise InputError(f"{tree}: --dtype {self.options.dtype}: no model in it has a dtype to choose")
+
+    def _taken(self, leaf: Name | Kind) -> tuple[str, ...]:
+        if isinstance(leaf, Kind):
+            return ("dtype",) if leaf.kind in ("hf", "path") else ()
+        return ("weights", "dtype") if self.registry.model(leaf.text).kind == "dense" else ()
 
     def system(self, tree: Expression) -> System:
         if isinstance(tree, Call):
@@ -82,11 +101,12 @@ class _Resolver:
         card = self.registry.model(tree.text)
         if card.kind == "bm25":
             return _bm25(card)
-        weights = locate(card, self.options.weights, offline=self.options.offline)
         if card.kind == "embedded":
             from bench.adapters.embedded import embedded_encoder
 
+            weights = locate(card, None, offline=self.options.offline)
             return _encoder(str(tree), embedded_encoder(card, weights), bare=True, cards=(card,))
+        weights = locate(card, self.options.weights, offline=self.options.offline)
         own = self.options.weights is None and self.options.dtype in (None, card.dtypes[0])
         return _encoder(str(tree), self._dense(card, weights), bare=own, cards=(card,))
 
@@ -181,7 +201,7 @@ def _encoder(name: str, encoder: TextEncoder, *, bare: bool, cards: tuple[Model,
         from bench.adapters.dense import DenseRetriever
 
         store = setting.temporary if unresolved else setting.store
-        return DenseRetriever(encoder, store, setting.watch, setting.query_language)
+        return DenseRetriever(encoder, store, setting.watch, setting.query_language, setting.shard_size)
 
     identity = {"query": encoder.recipe("query"), "document": encoder.recipe("document")}
     return System(name, bare, identity, build, (encoder,), cards, unresolved)
@@ -191,7 +211,13 @@ def _own(model: Any, name: str) -> System:
     if is_retriever(model):
         fingerprint = getattr(model, "fingerprint", None)
         reason = None if fingerprint else f"{name} does not say what it is: give the object an attribute `fingerprint`"
-        return System(name, False, {"own": name, "fingerprint": fingerprint}, lambda setting: model, unresolved=reason)
+        return System(
+            name,
+            False,
+            {"own": name, "fingerprint": fingerprint},
+            lambda setting: OwnRetriever(model, name),
+            unresolved=reason,
+        )
     if not is_encoder(model):
         raise InputError(
             f"{name}: expected a name, a function from texts to vectors, or an object with encode_queries and "

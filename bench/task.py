@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from bench.cards import Card
+from bench.checksums import Checksum
 from bench.collection import Passage
+from bench.errors import InputError
 from bench.measure import Measure, deepest_cut
 
 DocumentText = Literal["title and text", "text"]
@@ -40,25 +42,51 @@ class Source(Card):
     url: str | None = None
 
 
-class Subset(Card):
-    """One row of a benchmark's table of languages, with its pins; a pin that nobody knows is left out.
+class SplitPins(Card):
+    """The pins of one split of one subset; a pin that nobody knows is left out.
+
+    `files` maps a file's name under the data folder to the checksum (`md5:..`, `sha256:..`, bare sha256) of its plain
+    bytes, or, where the name ends in `.gz`, of its packed ones.
+    """
+
+    queries: int | None = None
+    judgments: int | None = None
+    positives: int | None = None
+    counted: int | None = None
+    fingerprint: str | None = None
+    files: dict[str, str | None] = Field(default_factory=dict)
+
+    @field_validator("files")
+    @classmethod
+    def _checksums(cls, value: dict[str, str | None]) -> dict[str, str | None]:
+        for name, text in value.items():
+            try:
+                Checksum.parse(text or "0" * 64)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return value
+
+
+class Subset(SplitPins):
+    """One row of a benchmark's table of languages, with the pins of the card's own split.
 
     `query` and `document` are BCP-47 codes, by default the subset's own name; `source_code` is the source's own code.
-    `files` maps a file's name under the data folder to the sha256 of its plain (gunzipped) bytes.
+    `shards` counts the files of the corpus. `splits` has the pins of other splits; one that any row of the card lists
+    exists only for the rows that list it.
     """
 
     query: str | None = None
     document: str | None = None
     source_code: str | None = None
     documents: int | None = None
-    queries: int | None = None
-    judgments: int | None = None
-    positives: int | None = None
-    fingerprint: str | None = None
-    files: dict[str, str | None] = Field(default_factory=dict)
+    shards: int | None = None
+    splits: dict[str, SplitPins] = Field(default_factory=dict)
 
 
-PinName = Literal["documents", "queries", "judgments", "positives", "fingerprint", "files"]
+COUNTS = ("documents", "queries", "judgments", "positives", "counted")
+"""The pins that are numbers; `counted` are the questions with an answer to look for."""
+
+PinName = Literal["documents", "queries", "judgments", "positives", "counted", "fingerprint", "shards", "files"]
 
 
 class PinNote(Card):
@@ -66,6 +94,14 @@ class PinNote(Card):
 
     source: str
     strength: Strength
+
+
+class Reference(Card):
+    """A system whose numbers on this task are published, where, and the file of the leaderboard folder with them."""
+
+    system: str
+    source: str
+    file: str
 
 
 class Task(Card):
@@ -90,6 +126,7 @@ class Task(Card):
     licences: Licences
     texts_may_be_shown: bool = False
     warnings: Names = ()
+    references: Annotated[tuple[Reference, ...], BeforeValidator(_as_tuple)] = ()
     pins: dict[PinName, PinNote] = Field(default_factory=dict)
     languages: dict[str, Subset]
 
@@ -105,7 +142,10 @@ class Task(Card):
     def _known_measures(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError("expected at least one measure, the main one first, such as [nDCG@10, R@100]")
-        return tuple(str(Measure.parse(name)) for name in value)
+        try:
+            return tuple(str(Measure.parse(name)) for name in value)
+        except InputError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("languages", mode="before")
     @classmethod
@@ -116,10 +156,15 @@ class Task(Card):
     def _consistent(self) -> Task:
         if not self.languages:
             raise ValueError("languages: expected at least one language")
-        used = {kind for row in self.languages.values() for kind in row.model_fields_set if kind in _PIN_KINDS}
+        rows = self.languages.values()
+        pinned = [*rows, *(pins for row in rows for pins in row.splits.values())]
+        used = {kind for pins in pinned for kind in pins.model_fields_set if kind in _PIN_KINDS}
         unexplained = used - set(self.pins)
         if unexplained:
             raise ValueError(f"pins.{min(unexplained)}: give its source and strength; languages have such a pin")
+        strange = {split for row in rows for split in row.splits} - set(self.splits)
+        if strange:
+            raise ValueError(f"splits: a language has pins for {min(strange)!r}, which is not in this list")
         if self.instruction and not self.instruction_source:
             raise ValueError("instruction_source: say where the instruction was read")
         return self
@@ -128,6 +173,23 @@ class Task(Card):
     def all_splits(self) -> tuple[str, ...]:
         """The splits that can be asked for, the card's default first."""
         return tuple(dict.fromkeys((self.split, *self.splits)))
+
+    def named(self, split: str) -> str:
+        """The task as results name it: `T`, or `T@S` for another split than the card's."""
+        return self.name if split == self.split else f"{self.name}@{split}"
+
+    def subsets_of(self, split: str) -> tuple[str, ...]:
+        """The subsets that have a split, in the card's order."""
+        listed = tuple(subset for subset, row in self.languages.items() if split in row.splits)
+        return listed or tuple(self.languages)
+
+    def pinned(self, subset: str, split: str) -> Subset:
+        """The row of a subset with the pins of that split; those of the corpus are the same for all."""
+        row = self.languages[subset]
+        if split == self.split:
+            return row
+        own = row.splits.get(split, SplitPins())
+        return row.model_copy(update={**dict(own), "files": {**row.files, **own.files}})
 
     @property
     def measure_values(self) -> tuple[Measure, ...]:
@@ -153,7 +215,7 @@ class Task(Card):
         return any(self.query_language(s) != self.document_language(s) for s in self.languages)
 
 
-_PIN_KINDS = {"documents", "queries", "judgments", "positives", "fingerprint", "files"}
+_PIN_KINDS = {*COUNTS, "fingerprint", "shards", "files"}
 
 
 def document_text(rule: DocumentText, passage: Passage) -> str:

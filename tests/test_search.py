@@ -88,7 +88,7 @@ def case(kind: str) -> tuple[np.ndarray, np.ndarray, list[bytes], list[list[tupl
 def test_equals_brute_force(tmp_path: Path, kind: str, shard: int, query_block: int) -> None:
     queries, vectors, names, expected = case(kind)
     paths = save(tmp_path, vectors, shard)
-    memory = {7: 1 << 30, 100: 150_000, 10_000: 1}[shard]  # One block, blocks of 360 rows, blocks of 64.
+    memory = {7: 1 << 30, 100: 150_000, 10_000: 60_000}[shard]  # One block, blocks of 360 rows, blocks of 144.
     found = search(queries, paths, Names(names), K, memory=memory, query_block=query_block)
     assert readable(found, names) == expected
     assert {(f.rows.dtype, f.scores.dtype) for f in found} == {(np.dtype(np.int64), np.dtype(np.float32))}

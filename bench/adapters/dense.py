@@ -11,13 +11,11 @@ import numpy as np
 
 from bench.collection import Corpus, Query
 from bench.encoding import TextEncoder
+from bench.errors import StoppedError
 from bench.ranking import Ranking, Run
 from bench.search import search
-from bench.store import Shard, VectorStore
+from bench.store import SHARD_SIZE, Shard, VectorStore
 from bench.watch import Watch
-
-SHARD_SIZE = 2048
-"""Documents a shard: at most so many are encoded again after a crash."""
 
 
 @dataclass
@@ -52,11 +50,14 @@ class DenseRetriever:
                 break
         self._corpus = corpus
         self.shards = [found[number] for number in sorted(found)]
+        _refuse_unequal(self.shards)
 
     def search(self, queries: Sequence[Query], k: int) -> Run:
         """The exact top k of every query."""
         if self._corpus is None:
             raise RuntimeError("index a corpus before searching")
+        if not queries:
+            return {}
         ids = self._corpus.ids
         vectors = self._encode_queries([query.text for query in queries])
         with self.watch.phase("search"):
@@ -82,7 +83,17 @@ class DenseRetriever:
             if shard is None:
                 raise RuntimeError("the store gave up waiting for a shard")
             self.query_shards.append(shard)
+        _refuse_unequal([*self.shards[:1], *self.query_shards])
         return np.concatenate([np.load(shard.path, allow_pickle=False) for shard in self.query_shards])
+
+
+def _refuse_unequal(shards: Sequence[Shard]) -> None:
+    dimensions = list(dict.fromkeys(shard.meta["dimension"] for shard in shards))
+    if len(dimensions) > 1:
+        raise StoppedError(
+            f"the model returned vectors of {dimensions[0]} dimensions and of {dimensions[1]}: all its vectors, of "
+            "queries and of documents, must have the same"
+        )
 
 
 def _windows(corpus: Corpus, size: int) -> Iterator[list[str]]:

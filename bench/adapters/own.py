@@ -9,15 +9,19 @@ from __future__ import annotations
 import importlib
 import secrets
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.encoding import BatchLimits, Side, TokenCount
-from bench.errors import InputError
-from bench.retriever import Vectors
+from bench.collection import Corpus, Query
+from bench.encoding import BatchLimits, Side, TokenCount, unit_length
+from bench.errors import BenchError, InputError, StoppedError
+from bench.ranking import Ranking, Run
+from bench.retriever import Retriever, Vectors
 from bench.weights import version
 
 
@@ -25,7 +29,7 @@ class OwnEncoder:
     """The encoder that a user's object is.
 
     A callable, one with `encode_queries` and `encode_docs`, or a SentenceTransformer (`encode_query`,
-    `encode_document`), whose training mode is given back after each batch.
+    `encode_document`), whose modules are left in training mode where they were in it.
     """
 
     uses_language = True
@@ -41,7 +45,11 @@ class OwnEncoder:
         return {"adapter": "own", "version": 1, "weights": {"name": self._name, "fingerprint": self._key}, "side": side}
 
     def encode(self, texts: Sequence[str], side: Side, language: str) -> Vectors:
-        model, batch = self._model, list(texts)
+        with _their_code(self._name, StoppedError):
+            return self._encode(list(texts), side, language)
+
+    def _encode(self, batch: list[str], side: Side, language: str) -> Vectors:
+        model = self._model
         if hasattr(model, "encode_queries") and hasattr(model, "encode_docs"):
             encode = model.encode_queries if side == "query" else model.encode_docs
             return np.asarray(_host(encode(batch, language)), dtype=np.float32)
@@ -59,17 +67,62 @@ class OwnEncoder:
         return {"python": sys.version.split()[0], "numpy": version("numpy")}
 
 
+class OwnRetriever:
+    """The retriever that a user's object is: what it raises or returns instead of a run is said to be its own."""
+
+    def __init__(self, model: Retriever, name: str) -> None:
+        self._model, self._name = model, name
+
+    def index(self, corpus: Corpus, workdir: Path) -> None:
+        with _their_code(self._name, StoppedError):
+            self._model.index(corpus, workdir)
+
+    def search(self, queries: Sequence[Query], k: int) -> Run:
+        with _their_code(self._name, StoppedError):
+            run: Any = self._model.search(queries, k)
+        if not isinstance(run, Mapping) or not all(isinstance(ranking, Ranking) for ranking in run.values()):
+            raise StoppedError(f"{self._name}: search must return a dict from query ids to bench.ranking.Ranking")
+        for query, (docs, scores) in run.items():
+            if len(docs) != len(scores):
+                raise StoppedError(
+                    f"{self._name}: {len(docs)} documents with {len(scores)} scores for the query {query!r}"
+                )
+        return {
+            query: Ranking(list(docs), np.asarray(scores, dtype=np.float32)) for query, (docs, scores) in run.items()
+        }
+
+
+@contextmanager
+def _their_code(name: str, kind: type[BenchError]) -> Iterator[None]:
+    """What the user's own code raises inside becomes an error of `kind` that ends with the last lines of its traceback.
+
+    A script that ends the process when it is imported (`sys.exit`) counts too.
+    """
+    try:
+        yield
+    except (BenchError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
+        lines = "".join([*traceback.format_list(own[-5:]), *traceback.format_exception_only(error)])
+        raise kind(f"{name}: its own code failed:\n{lines.rstrip()}") from error
+
+
+_NOT_THEIRS = (str(Path(__file__).parents[1]), str(Path(importlib.__file__).parent), "<frozen ")
+
+
 def _sentence_transformer(model: Any, texts: list[str], side: Side) -> Vectors:
-    training = bool(getattr(model, "training", False))
+    # Each module's own mode: a part may be frozen while the rest is trained.
+    modes = [(module, module.training) for module in model.modules()] if hasattr(model, "modules") else []
     encode = model.encode_query if side == "query" else model.encode_document
     try:
         vectors = encode(texts, batch_size=32, show_progress_bar=False, convert_to_numpy=True)
     finally:
-        if training:
-            model.train()
-    if getattr(model, "similarity_fn_name", None) == "cosine":
-        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return np.asarray(vectors, dtype=np.float32)
+        for module, training in modes:
+            module.training = training
+    cosine = getattr(model, "similarity_fn_name", None) == "cosine"
+    return unit_length(vectors) if cosine else np.asarray(vectors, dtype=np.float32)
 
 
 def _host(vectors: Any) -> Any:
@@ -99,19 +152,22 @@ def load(place: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and module_name.split(".")[0] != error.name.split(".")[0]:
-            raise InputError(f"python:{place}: the module imports {error.name!r}, which is not installed") from error
-        raise InputError(f"python:{place}: no module {module_name!r} in {Path.cwd().name}/ or installed") from error
+    name = f"python:{place}"
+    with _their_code(name, InputError):
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name and module_name.split(".")[0] != error.name.split(".")[0]:
+                raise InputError(f"{name}: the module imports {error.name!r}, which is not installed") from error
+            raise InputError(f"{name}: no module {module_name!r} in {Path.cwd().name}/ or installed") from error
     found = getattr(module, attribute, None)
     if found is None:
-        raise InputError(f"python:{place}: the module has no {attribute!r}")
-    model = found() if isinstance(found, type) else found
+        raise InputError(f"{name}: the module has no {attribute!r}")
+    with _their_code(name, InputError):
+        model = found() if isinstance(found, type) else found
     if not (is_retriever(model) or is_encoder(model)):
         raise InputError(
-            f"python:{place}: neither a function from texts to vectors, nor an object with encode_queries and "
+            f"{name}: neither a function from texts to vectors, nor an object with encode_queries and "
             "encode_docs, nor one with index and search"
         )
     return model

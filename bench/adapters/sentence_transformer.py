@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.encoding import BatchLimits, Side, TokenCount
+from bench.encoding import BatchLimits, Side, TokenCount, unit_length
 from bench.errors import InputError, MissingError, StoppedError
 from bench.model import Lengths, Sides
 from bench.retriever import Vectors
@@ -89,13 +89,13 @@ class SentenceTransformerEncoder:
                 batch_size=max(1, len(texts)),
                 show_progress_bar=False,
                 convert_to_numpy=True,
-                normalize_embeddings=self._similarity == "cosine",
             )
         except torch.OutOfMemoryError as error:
             raise StoppedError(
                 f"{self._weights.name}: the device's memory is full; what was finished is kept"
             ) from error
-        return np.asarray(vectors, dtype=np.float32)
+        # Normalised here, in float32: in bfloat16 the lengths would be off by up to half a percent.
+        return unit_length(vectors) if self._similarity == "cosine" else np.asarray(vectors, dtype=np.float32)
 
     def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount:
         """By the model's own tokenizer, prompt and specials included."""
@@ -150,42 +150,65 @@ class SentenceTransformerEncoder:
                 trust_remote_code=settings.trust_remote_code,
                 local_files_only=True,
                 model_kwargs={"dtype": getattr(torch, settings.dtype)},
-                modules=self._plain_modules() if not self._weights.config_exists("modules.json") else None,
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise MissingError(f"{self._weights.name}: cannot load these weights: {error}") from error
+        self._set_pooling(model)
         self._set_lengths(model)
         return model
 
-    def _plain_modules(self) -> list[Any] | None:
-        """Pooling over a plain encoder folder; the library itself would take the mean without a word."""
-        import torch
-        from sentence_transformers.base.modules import Transformer
+    def _set_pooling(self, model: Any) -> None:
+        """The card's pooling in the place of the folder's own."""
         from sentence_transformers.sentence_transformer.modules import Pooling
 
-        encoder = Transformer(str(self._weights.folder), model_kwargs={"dtype": getattr(torch, self._settings.dtype)})
-        return [encoder, Pooling(encoder.get_embedding_dimension(), pooling_mode=self._settings.pooling or "mean")]
+        wanted = self._settings.pooling
+        if wanted is None:
+            return
+        places = [i for i, module in enumerate(model) if isinstance(module, Pooling)]
+        if not places:
+            raise InputError(f"{self._weights.name}: its card says `pooling: {wanted}`, and the model has no pooling")
+        for i in places:
+            if model[i].pooling_mode != wanted:
+                model[i] = Pooling(model[i].embedding_dimension, wanted, model[i].include_prompt)
 
     def _set_lengths(self, model: Any) -> None:
+        """The card's lengths in the place of the folder's; a side that the card leaves out keeps its own."""
         lengths = self._settings.max_length
-        if lengths.query is not None and lengths.query == lengths.document:
+        both = lengths.query is not None and lengths.query == lengths.document
+        if both:
             model.max_seq_length = lengths.query
-        elif lengths.query is not None or lengths.document is not None:
-            model[0].query_length = lengths.query or model.max_seq_length
-            model[0].document_length = lengths.document or model.max_seq_length
+        for name, limit in (("query_length", lengths.query), ("document_length", lengths.document)):
+            if limit is not None and hasattr(model[0], name):
+                setattr(model[0], name, limit)
+            elif limit is not None and not both:
+                raise InputError(f"{self._weights.name}: its card gives the sides different lengths; the model has one")
 
     def _limit(self, side: Side) -> int | None:
-        """The limit that is stated, None where only the architecture limits."""
-        own = self._weights.config("sentence_bert_config.json")
+        """The limit that card or folder state, None where only the architecture limits."""
         asked = self._settings.max_length.query if side == "query" else self._settings.max_length.document
-        return asked or own.get(f"{side}_length") or own.get("max_seq_length")
+        own = self._weights.config("sentence_bert_config.json")
+        return asked or own.get(f"{side}_length") or own.get("max_seq_length") or self._tokenizer_limit()
+
+    def _tokenizer_limit(self) -> int | None:
+        """As the library has it: the tokenizer's limit, or the model's positions where those are fewer."""
+        stated = [
+            self._weights.config("tokenizer_config.json").get("model_max_length"),
+            self._weights.config("config.json").get("max_position_embeddings"),
+        ]
+        # A tokenizer without a limit states 10^30, a model without one -1.
+        return min((int(n) for n in stated if n is not None and 0 < n < 1 << 30), default=None)
 
     def _effective_limit(self, side: Side) -> int:
         most = self._limit(side) or self._model.max_seq_length or self._model.tokenizer.model_max_length
         return int(min(most, 1 << 30))
 
     def _own_pooling(self) -> str | None:
-        return None if self._weights.config_exists("modules.json") else "mean"
+        """What the library takes for a plain folder; None where modules.json says it."""
+        if self._weights.config_exists("modules.json"):
+            return None
+        config = self._weights.config("config.json")
+        causal = any(name.endswith("ForCausalLM") for name in (config.get("architectures") or [])[:1])
+        return "lasttoken" if causal and config.get("is_causal", True) else "mean"
 
 
 def _own_prompts(config: dict[str, Any]) -> Sides:

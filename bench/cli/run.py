@@ -15,7 +15,7 @@ from bench.expression import split_list
 # Options that a plan takes as they are given.
 _PLANNED = (
     *("split", "k", "weights", "device", "dtype", "data", "cache", "cards", "output", "limit_docs"),
-    *("seed", "allow_unpinned", "trust_remote_code", "offline"),
+    *("shard_size", "seed", "allow_unpinned", "trust_remote_code"),
 )
 
 
@@ -30,6 +30,7 @@ _PLANNED = (
 @click.option("--device", metavar="D", help="Such as cpu, cuda, cuda:1.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="One of the model card's dtypes.")
 @click.option("--limit-docs", type=click.IntRange(min=1), metavar="N", help="A sample: only the first N documents.")
+@click.option("--shard-size", type=click.IntRange(min=1), metavar="N", help="Texts encoded and kept as one: 2048.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of what a model may draw.")
 @click.option("--allow-unpinned", is_flag=True, help="Go on with data that differ from the pins; no entry then.")
 @click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
@@ -64,6 +65,7 @@ def run(models: tuple[str, ...], tasks: tuple[str, ...], **given: Any) -> int:
 
 
 def _listed(values: Sequence[str], option: str) -> list[str]:
+    """The items of a repeatable list option, each once."""
     items = [item for value in values for item in split_list(value)]
     if not items:
         raise InputError(f"{option}: no name given")
@@ -80,9 +82,10 @@ def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
     plan = planned(
         model,
         task,
-        languages=[code for value in given["languages"] for code in split_list(value)] or None,
+        languages=_listed(given["languages"], "--lang") if given["languages"] else None,
         measures=given["measures"] or None,
         board=None if given["no_board"] else given["board"],
+        offline=given["offline"] or given["dry_run"],  # To fetch something is to write it.
         **{name: given[name] for name in _PLANNED},
     )
     if given["dry_run"]:

@@ -29,17 +29,19 @@ class Line:
 
 def lines_of(results: Iterable[Mapping[str, Any]], measure: str) -> list[Line]:
     """The lines of one measure from result objects (`bench run --json`): complete ones first, by falling mean."""
-    lines = [
-        Line(
+    lines = []
+    for result in results:
+        values = {code: block.get(measure) for code, block in result["languages"].items()}
+        known, of = sum(value is not None for value in values.values()), result["mean"]["of"]
+        line = Line(
             name=result["model"],
-            values={code: block.get(measure) for code, block in result["languages"].items()},
+            values=values,
             mean=result["mean"].get(measure),
-            partial=None if result["complete"] else result["partial"],
+            partial=None if known == of else f"{known}/{of}",
             saturated=frozenset(c for c, b in result["languages"].items() if measure in b.get("saturated", ())),
             flagged=frozenset(f["language"] for f in result["flags"] if not f.get("expected")),
         )
-        for result in results
-    ]
+        lines.append(line)
     return sorted(lines, key=lambda line: (line.partial is not None, -(line.mean or 0.0), line.name))
 
 

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
-from bench.collection import Passage, Qrels, Query
+from bench.collection import Source
 from bench.errors import InputError
+from bench.places import Places
 from bench.task import Task
 
 LOADERS = {
     "mini": "bench.loaders.mini:open_source",
     "squad": "bench.loaders.squad:open_source",
     "beir": "bench.loaders.beir:open_source",
+    "miracl": "bench.loaders.miracl:open_source",
+    "mrtydi": "bench.loaders.mrtydi:open_source",
+    "mmarco": "bench.loaders.mmarco:open_source",
+    "msmarco": "bench.loaders.mmarco:open_english",
+    "xor": "bench.loaders.xor:open_source",
+    "xtreme_up": "bench.loaders.xtreme_up:open_source",
 }
 """Name in a task card -> `module:function`; the function is called with (task, subset, split, places)."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where data may come from: the user's folder, the cache for downloads, and whether the network may be used."""
-
-    data: Path | None
-    cache: Path
-    offline: bool
-
-
-class Source(Protocol):
-    """The files of one subset, opened: all of them are there, none has been read as a whole yet.
-
-    `files` are (name under the data folder, path) pairs; `passages` streams in file order and may be called again;
-    `qrels` is None where the split has no public judgments.
-    """
-
-    @property
-    def files(self) -> tuple[tuple[str, Path], ...]: ...
-    def passages(self) -> Iterator[Passage]: ...
-    def queries(self) -> list[Query]: ...
-    def qrels(self) -> Qrels | None: ...
 
 
 def open_source(task: Task, subset: str, split: str, places: Places) -> Source:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from pathlib import Path
 
 from bench.collection import Passage, Qrels, Query
 from bench.errors import MissingError
-from bench.files import digest, file_sha256, open_text
-from bench.loaders import Places
+from bench.files import digest, open_text
 from bench.loaders.jsonl import field, read_objects
 from bench.loaders.local import local
+from bench.places import Places
 from bench.task import Licences, Source, Subset, Task
 
 _UNKNOWN_LANGUAGE = "und"
@@ -85,7 +86,7 @@ def _need(folder: Path, part: str) -> Path:
 
 
 def folder_task(folder: Path) -> Task:
-    """The task that a folder in BEIR's layout is; its revision is the digest of its files."""
+    """The task that a folder in BEIR's layout is; its revision is the digest of its files' lines, in any order."""
     if not folder.is_dir():
         raise MissingError(f"path:{folder}: no such folder")
     rows = (
@@ -106,7 +107,7 @@ def folder_task(folder: Path) -> Task:
         loader="beir",
         source=Source(
             name=stem,
-            revision=digest([[str(p.relative_to(folder)), file_sha256(p)] for p in files]),
+            revision=digest([[str(p.relative_to(folder)).removesuffix(".gz"), _sum_of_lines(p)] for p in files]),
             url=str(folder),
         ),
         split="test" if "test" in splits else splits[0],
@@ -117,3 +118,11 @@ def folder_task(folder: Path) -> Task:
         texts_may_be_shown=True,
         languages={row.name: Subset() for row in rows} or {_UNKNOWN_LANGUAGE: Subset()},
     )
+
+
+def _sum_of_lines(path: Path) -> str:
+    """The same for a file plain or gzipped and with its lines in another order: the rows are what is measured on."""
+    with open_text(path) as lines:
+        hashes = (hashlib.sha256(row.encode()).digest() for line in lines if (row := line.strip()))
+        total = sum(int.from_bytes(value, "big") for value in hashes)
+    return f"{total % (1 << 256):064x}"

@@ -19,7 +19,7 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             try:
                 value = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise MissingError(f"{path}:{number}: not JSON: {error}") from error
             if not isinstance(value, dict):
                 raise MissingError(f"{path}:{number}: expected a JSON object, found {type(value).__name__}")
@@ -30,7 +30,16 @@ def field(value: dict[str, Any], key: str, path: Path, number: int, default: str
     """The text under `key`; numbers are cast to text. MissingError where it is absent or another thing."""
     found = value.get(key, default)
     if isinstance(found, str):
-        return found
+        return _encodable(found, key, path, number)
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
     raise MissingError(f"{path}:{number}: expected a text under {key!r}, found {json.dumps(found)[:40]}")
+
+
+def _encodable(text: str, key: str, path: Path, number: int) -> str:
+    """JSON can write half of a surrogate pair; no tokenizer and no file takes it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise MissingError(f"{path}:{number}: {key!r} holds a lone surrogate, which is no character") from error
+    return text

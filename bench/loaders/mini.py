@@ -12,9 +12,8 @@ from pathlib import Path
 
 from bench.collection import Passage, Qrels, Query
 from bench.errors import MissingError
-from bench.loaders import Places
 from bench.loaders.jsonl import field, read_objects
-from bench.registry import shipped
+from bench.places import Places, shipped
 from bench.task import Task
 
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from bench.collection import Passage, Qrels, Query
 from bench.errors import InputError, MissingError
 from bench.files import open_text
-from bench.loaders import Places
 from bench.loaders.local import locate
+from bench.places import Places
 from bench.task import Task
 
 
@@ -50,7 +50,7 @@ class Squad:
                 for p, paragraph in enumerate(article["paragraphs"], start=1):
                     document = contexts.setdefault(paragraph["context"], f"{a}-{p}")
                     questions += [_Question(str(qa["id"]), qa["question"], document) for qa in paragraph["qas"]]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MissingError(f"{self.path}: truncated or not JSON: {error}; get the file again") from error
         except (KeyError, TypeError, AttributeError) as error:
             raise MissingError(

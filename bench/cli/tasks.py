@@ -1,0 +1,137 @@
+"""`bench tasks`: the benchmarks, and one card in full. Executes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli import options
+from bench.cli.family import Family
+from bench.cli.listing import broken, marked, report
+from bench.cli.output import print_json
+from bench.cli.sheet import print_fields, print_lines, print_table, print_title
+from bench.registry import Registry
+from bench.task import COUNTS, Task
+
+_DIGITS = 12  # Of a digest; all of them are in --json.
+_NUMBERS = (*COUNTS, "shards")
+
+
+@click.group(cls=Family)
+def tasks() -> None:
+    """The benchmarks."""
+
+
+@tasks.command("list")
+@options.combined(options.cards, options.as_json)
+def list_(cards: Path | None, as_json: bool) -> int:
+    """All benchmarks, and those of your own cards."""
+    listed = Registry(cards).listed("tasks")
+    if as_json:
+        print_json([_summary(row.card, row.own) if isinstance(row.card, Task) else broken(row) for row in listed])
+    else:
+        rows = [(marked(row), *_cells(row.card)) for row in listed if isinstance(row.card, Task)]
+        print_table(["task", "languages", "split", "measures", "title"], rows, right=["languages"])
+    return report(listed)
+
+
+def _summary(card: Task, own: bool) -> dict[str, Any]:
+    keys = ("name", "title", "split", "measures")
+    return {key: getattr(card, key) for key in keys} | {"languages": list(card.languages), "own": own}
+
+
+def _cells(card: Task) -> tuple[str, str, str, str]:
+    return str(len(card.languages)), card.split, ", ".join(card.measures), card.title
+
+
+@tasks.command()
+@click.argument("task", metavar="T")
+@options.combined(options.cards, options.as_json)
+def show(task: str, cards: Path | None, as_json: bool) -> None:
+    """A benchmark's card in full, with the pins of its languages."""
+    registry = Registry(cards)
+    card = registry.task(task)
+    own = task.startswith("path:") or registry.is_own("tasks", task)
+    if as_json:
+        print_json({**card.model_dump(mode="json"), "own": own})
+        return
+    print_title(card.name + (" (own)" if own else ""))
+    print_fields(list(_fields(card)))
+    if card.citation:
+        print_lines("citation", card.citation)
+    _print_languages(card)
+    _print_pins(card)
+
+
+def _fields(card: Task) -> Iterator[tuple[str, str | Sequence[str]]]:
+    """Every field of the card but its citation, its languages and their pins, under the card's own keys."""
+    source = card.source
+    yield "title", card.title
+    yield "description", card.description
+    yield "authors", card.authors
+    yield "source", [f"{source.name}, revision {source.revision}", *([source.url] if source.url else [])]
+    yield "loader", card.loader
+    others = card.all_splits[1:]
+    yield "split", card.split + (f" (also to be had: {', '.join(others)})" if others else "")
+    yield "document_text", card.document_text
+    yield "instruction", [card.instruction, f"from {card.instruction_source}"] if card.instruction else "none"
+    yield "measures", f"{', '.join(card.measures)} (main: {card.measures[0]})"
+    yield "parallel", _yes(card.parallel)
+    yield "drop_query_id", _yes(card.drop_query_id)
+    yield "empty_documents", card.empty_documents
+    yield "licences", f"texts {card.licences.texts}, labels {card.licences.labels}"
+    yield "texts_may_be_shown", _yes(card.texts_may_be_shown)
+    yield "warnings", list(card.warnings) or "none"
+    yield "references", [f"{r.system}, {r.source} ({r.file})" for r in card.references] or "none"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _print_languages(card: Task) -> None:
+    """A table of languages for each split, with their pins; a column that no language has a value for is left out."""
+    for split in card.all_splits:
+        if len(card.all_splits) > 1:
+            print_title(f"{card.named(split)}")
+        rows = {code: _pins(card, code, split) for code in card.subsets_of(split)}
+        head = [name for name in next(iter(rows.values())) if any(row[name] for row in rows.values())]
+        cells = [[code, *(row[name] for name in head)] for code, row in rows.items()]
+        print_table(["language", *head], cells, right=_NUMBERS)
+    files = dict.fromkeys(
+        (code, name, _short(checksum))
+        for code, row in card.languages.items()
+        for pins in (row, *row.splits.values())
+        for name, checksum in pins.files.items()
+    )
+    if files:
+        print_table(["language", "file", "checksum"], list(files))
+
+
+def _pins(card: Task, code: str, split: str) -> dict[str, str]:
+    """What the card knows of a language in a split, by the name of the column."""
+    row = card.pinned(code, split)
+    spoken = {"queries in": card.query_language(code), "documents in": card.document_language(code)}
+    numbers = {name: getattr(row, name) for name in _NUMBERS}
+    return {
+        **{name: language if set(spoken.values()) != {code} else "" for name, language in spoken.items()},
+        "source_code": row.source_code or "",
+        **{name: "" if number is None else f"{number:,}" for name, number in numbers.items()},
+        "fingerprint": _short(row.fingerprint),
+    }
+
+
+def _short(digest: str | None) -> str:
+    """The algorithm, if it is stated, and as many digits as a person compares."""
+    algorithm, colon, digits = (digest or "").rpartition(":")
+    return algorithm + colon + digits[:_DIGITS]
+
+
+def _print_pins(card: Task) -> None:
+    if card.pins:
+        print_table(["pin", "strength", "source"], [(pin, n.strength, n.source) for pin, n in card.pins.items()])
+    else:
+        print_fields([("pins", "none: nothing is known to compare the data with")])
