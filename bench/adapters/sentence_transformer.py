@@ -151,7 +151,9 @@ class SentenceTransformerEncoder:
                 local_files_only=True,
                 model_kwargs={"dtype": getattr(torch, settings.dtype)},
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise StoppedError(f"{self._weights.name}: there is not enough memory for these weights") from error
+        except Exception as error:  # tokenizers and safetensors raise nothing more special for a damaged file
             raise MissingError(f"{self._weights.name}: cannot load these weights: {error}") from error
         self._set_pooling(model)
         self._set_lengths(model)

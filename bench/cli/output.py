@@ -58,4 +58,7 @@ def console() -> Any:
     """
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
+    # NO_COLOR takes bold and dim away too: rich would keep them.
+    colours: Any = None if os.environ.get("NO_COLOR") else "auto"
+    width = None if sys.stdout.isatty() else 200
+    return Console(width=width, color_system=colours, highlight=False, soft_wrap=False)

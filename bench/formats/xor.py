@@ -13,7 +13,13 @@ from bench.collection import Query
 from bench.files import dump_json
 from bench.ranking import Run
 
-Prediction = TypedDict("Prediction", {"id": str, "lang": str, "ctxs": list[str]})
+
+class Prediction(TypedDict):
+    """One question with the texts that were retrieved for it, best first."""
+
+    id: str
+    lang: str
+    ctxs: list[str]
 
 
 def predictions(language: str, queries: Iterable[Query], run: Run, texts: Mapping[str, str]) -> list[Prediction]:
@@ -21,14 +27,8 @@ def predictions(language: str, queries: Iterable[Query], run: Run, texts: Mappin
 
     `language` is the source's own code; `texts` has every document of the run, without its title.
     """
-    return [
-        {
-            "id": query.id,
-            "lang": language,
-            "ctxs": [texts[doc] for doc in run[query.id].docs] if query.id in run else [],
-        }
-        for query in queries
-    ]
+    ranked = ((query.id, run[query.id].docs if query.id in run else []) for query in queries)
+    return [{"id": query, "lang": language, "ctxs": [texts[doc] for doc in docs]} for query, docs in ranked]
 
 
 def prediction_file(languages: Iterable[list[Prediction]]) -> str:

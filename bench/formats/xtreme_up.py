@@ -1,4 +1,4 @@
-"""XTREME-UP's prediction files: one a language, a line `{"prediction": [passage id, ..]}` for each line of the split."""
+"""XTREME-UP's prediction files: one a language, a line `{"prediction": [id, ..]}` for each line of the split."""
 
 from __future__ import annotations
 
