@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bench.adapters.bm25 import BM25
 from bench.adapters.dense import DenseRetriever
 from bench.adapters.fusion import ReciprocalRankFusion
 from bench.answer_recall import AnswerScores
@@ -206,26 +207,32 @@ def _flags(plan: Plan, facts: Facts) -> list[Flag]:
 
 def _dense(retriever: Retriever) -> list[DenseRetriever]:
     """The dense retrievers inside a retriever."""
-    if isinstance(retriever, DenseRetriever):
+    return [part for part in _parts(retriever) if isinstance(part, DenseRetriever)]
+
+
+def _parts(retriever: Retriever) -> list[Retriever]:
+    """The retrievers that a fusion is made of; another one itself."""
+    if not isinstance(retriever, ReciprocalRankFusion):
         return [retriever]
-    members = retriever.members if isinstance(retriever, ReciprocalRankFusion) else ()
-    return [dense for member in members for dense in _dense(member)]
+    return [part for member in retriever.members for part in _parts(member)]
 
 
 def _recipe(plan: Plan, facts: Facts) -> dict[str, Any]:
     dense = _dense(facts.retriever)
     shards = [shard for part in dense for shard in (*part.shards, *part.query_shards)]
+    language = plan.task.document_language(facts.subset)
     return {
         "data": {"source": plan.task.source.name, "revision": plan.task.source.revision},
         "languages": {
             "query": plan.task.query_language(facts.subset),
-            "document": plan.task.document_language(facts.subset),
+            "document": language,
         },
         "document_text": plan.task.document_text,
         "k": plan.depth,
         "index": "exact",
         "seed": plan.seed,
         "encoders": [_encoder(part) for part in dense],
+        "lexical": [part.signature(language) for part in _parts(facts.retriever) if isinstance(part, BM25)],
         "options": {
             "limit_docs": plan.limit_docs,
             "allow_unpinned": plan.allow_unpinned,

@@ -11,6 +11,7 @@ from bench.adapters.own import OwnEncoder, OwnRetriever, is_encoder, is_retrieve
 from bench.encoding import TextEncoder
 from bench.errors import InputError, unknown
 from bench.expression import Call, Expression, Kind, Name, leaves, parse_expression
+from bench.files import digest
 from bench.model import Model, Sides
 from bench.registry import Registry
 from bench.retriever import Retriever
@@ -189,6 +190,7 @@ def _bm25(card: Model) -> System:
 
     BM25(card.settings)  # A card with a fault is refused here, before any data are read.
     stated = {key: card.settings[key] for key in ("method", "k1", "b", "analysis_version")}
+    stated["analysis"] = digest({key: card.settings[key] for key in ("default", "languages")})
     return System(card.name, True, {"bm25": stated}, lambda setting: BM25(card.settings), cards=(card,))
 
 

@@ -40,7 +40,10 @@ class Located:
     def config(self, name: str) -> dict[str, Any]:
         """The JSON object in a file of the folder, empty where there is no such file."""
         path = self.folder / name
-        value = read_json(path) if path.exists() else {}
+        try:
+            value = read_json(path) if path.exists() else {}
+        except InputError as error:
+            raise MissingError(f"{error}; the folder of weights is damaged") from error
         if not isinstance(value, dict):
             raise MissingError(f"{path}: expected a JSON object; the folder of weights is damaged")
         return value

@@ -706,14 +706,17 @@ def test_weights_that_are_not_there(bench: Bench) -> None:
 def test_weights_that_cannot_be_loaded(bench: Bench) -> None:
     folder = bench.folder / "w"
     folder.mkdir()
-    (folder / "config.json").write_text("{")
+    (folder / "config.json").write_text("{}")
     code, err = bench.fails("--lang", "en", model=f"path:{folder}")
     assert code == 3
     assert err.startswith("bench: w: cannot load these weights: ")
-    (folder / "config_sentence_transformers.json").write_text("{")
-    code, err = bench.fails("--lang", "en", model=f"path:{folder}")
-    assert code == 2
-    assert err.startswith(f"bench: {folder}/config_sentence_transformers.json: not strict JSON: ")
+    for name in ("config.json", "config_sentence_transformers.json"):
+        (folder / name).write_text("{")
+        code, err = bench.fails("--lang", "en", model=f"path:{folder}")
+        assert code == 3
+        assert err.startswith(f"bench: {folder / name}: not strict JSON: ")
+        assert err.endswith("; the folder of weights is damaged\n")
+        (folder / name).write_text("{}")
 
 
 def test_weights_that_cannot_be_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

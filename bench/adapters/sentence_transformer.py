@@ -104,7 +104,8 @@ class SentenceTransformerEncoder:
         limit = self._effective_limit(side)
         lengths = np.array([min(len(row), limit) for row in rows], dtype=np.int64)
         unknown_id = getattr(tokenizer, "unk_token_id", None)
-        unknown = sum(row[:limit].count(unknown_id) for row in rows) if unknown_id is not None else 0
+        specials = set(tokenizer.all_special_ids) - {unknown_id}
+        unknown = sum(_before_cut(row, limit, specials).count(unknown_id) for row in rows)
         return TokenCount(lengths, sum(len(row) > limit for row in rows), unknown)
 
     def rendered(self, text: str, side: Side) -> str:
@@ -211,6 +212,14 @@ class SentenceTransformerEncoder:
         config = self._weights.config("config.json")
         causal = any(name.endswith("ForCausalLM") for name in (config.get("architectures") or [])[:1])
         return "lasttoken" if causal and config.get("is_causal", True) else "mean"
+
+
+def _before_cut(row: list[int], limit: int, specials: set[int]) -> list[int]:
+    """The text's tokens that are left at a limit: specials at the end keep their place when a text is cut."""
+    if len(row) <= limit:
+        return row
+    tail = next((i for i, token in enumerate(reversed(row)) if token not in specials), 0)
+    return row[: limit - tail]
 
 
 def _own_prompts(config: dict[str, Any]) -> Sides:
