@@ -80,18 +80,28 @@ def best(pairs: Pairs, k: int, ids: Ids) -> Pairs:
     places = np.flatnonzero(tied[1:] | tied[:-1])
     if len(places):
         rank = rank_ids(pairs.rows[order[places]], ids)
-        order[places] = order[places][np.lexsort((-rank, key[places]))]
+        group = np.cumsum(np.append(False, key[places][1:] != key[places][:-1]))
+        order[places] = order[places][np.argsort((group << 32) - rank)]  # One key: several times faster than lexsort.
     queries = pairs.queries[order]
     return pairs.at(order[_position(queries) < k])
 
 
 def rank_ids(rows: NDArray[np.int64], ids: Ids) -> NDArray[np.intp]:
     """For each row the place of its document's id among the ids of all these rows, ascending by bytes."""
-    distinct, inverse = np.unique(rows, return_inverse=True)
+    distinct, inverse = _distinct(rows)
     names = ids.take(distinct)
     rank = np.empty(len(names), np.intp)
     rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     return rank[inverse]
+
+
+def _distinct(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """The distinct rows, ascending, and where among them each row is; rows that lie close are counted, not sorted."""
+    first = int(rows.min())
+    if int(rows.max()) - first > 4 * len(rows):
+        return np.unique(rows, return_inverse=True)
+    seen = np.bincount(rows - first) > 0
+    return np.flatnonzero(seen) + first, (np.cumsum(seen) - 1)[rows - first]
 
 
 def _position(groups: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -23,8 +23,9 @@ from bench.checksums import Checksums
 from bench.collection import Answered, Answers, Qrels, Source
 from bench.entry import Block, Entry
 from bench.errors import MissingError, StoppedError
+from bench.files import check_writable
 from bench.formats.trec import write_run
-from bench.leaderboard import EntryFiles, check_writable, keep
+from bench.leaderboard import EntryFiles, keep
 from bench.loaders import open_source
 from bench.perquery import rows_of
 from bench.plan import Plan
@@ -170,7 +171,8 @@ def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
             plan.shard_size,
         )
         retriever = plan.system.build(setting)
-        retriever.index(corpus, folder)
+        with watch.rest("index"):
+            retriever.index(corpus, folder)
         census = corpus.census(queries, qrels, answers)
         differences = [] if plan.limit_docs else census_differences(plan.task, subset, census, plan.split)
         _refuse([d for d in differences if d.hard], plan, subset)

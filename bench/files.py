@@ -58,6 +58,13 @@ def writing(path: Path) -> Iterator[None]:
         raise StoppedError(f"{path}: cannot write: {error.strerror or error}") from error
 
 
+def check_writable(folder: Path) -> None:
+    """Look that files can be written below a folder, there or still to be made. StoppedError where they cannot."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    with writing(folder), tempfile.TemporaryFile(dir=there):
+        pass
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from bench.entry import Block, Entry
 from bench.errors import StoppedError
-from bench.files import dump_json, read_json, write_whole, writing
+from bench.files import dump_json, read_json, write_whole
 from bench.perquery import Row, read_rows, write_rows
 
 SUPERSEDED = "superseded"
@@ -60,12 +59,6 @@ def keep(files: EntryFiles, new: Entry, subset: str, block: Block, rows: list[Ro
         write_rows(files.scores, others + rows)
         write_whole(files.entry, dump_json(entry.as_dict()).encode())
     return entry
-
-
-def check_writable(root: Path) -> None:
-    """Look that entries can be kept below a folder, which is made. StoppedError where they cannot."""
-    with _locked(root, "check"), writing(root), tempfile.TemporaryFile(dir=root):
-        pass
 
 
 def read_entry(path: Path) -> Entry:

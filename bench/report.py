@@ -65,7 +65,7 @@ def block_of(plan: Plan, facts: Facts) -> Block:
         "documents": pool,
         "judged": facts.census.judgments,
         **_answered(facts.scores),
-        "saturated": [str(m) for m in plan.measures if m.cutoff is not None and m.cutoff >= pool],
+        "saturated": [str(m) for m in known if m.cutoff is not None and m.cutoff >= pool],
         "unanswered": len(facts.scores.missing) if facts.scores else None,
         "pins": facts.pins,
         "fingerprint": facts.census.fingerprint,

@@ -52,9 +52,7 @@ def write_miracl(data: Path, language: str, shard: int = 0) -> None:
     """Three passages, two of one text; a query whose id is that of its relevant passage; a negative judgment."""
     folder = data / "miracl/v1.0" / language
     passages = [("10#10", "Ibadan", "ilu nla kan"), ("7#0", "Eko", "eti okun"), ("10#2", "Ibadan", "ilu nla kan")]
-    write_lines(
-        folder / f"docs/docs-{shard}.jsonl.gz", [{"docid": i, "title": t, "text": b} for i, t, b in passages]
-    )
+    write_lines(folder / f"docs/docs-{shard}.jsonl.gz", [{"docid": i, "title": t, "text": b} for i, t, b in passages])
     write_rows(folder / "dev/topics.tsv", [("7#0", "Eko okun"), ("55", "Ibadan nla")])
     write_rows(folder / "dev/qrels.tsv", [("7#0", "Q0", "7#0", 1), ("55", "Q0", "10#10", 1), ("55", "Q0", "10#2", 0)])
 

@@ -89,7 +89,7 @@ def value(text: str | Sequence[str], answer: str, budget: int = 5000) -> float:
 
 
 WORDS = """the of in Paris Tokyo 1950 1993 21,742 50% $9 John's St. U.S. don't can't "old" (new) Dr. a.m. co-op — ’tis I
-there. Smith went. e.g. Mr. no yes... . . . 3.5 O'Neil é; river: lake, bridge? star! [note] A&M half/whole #1 @home""".split()
+there. Smith went. e.g. Mr. no yes... . . . 3.5 O'Neil é; river: lake, bridge? star! [note] A&M half/whole #1 @home"""
 ANSWERS = [
     "Paris",
     "50%",
@@ -113,8 +113,8 @@ ANSWERS += ["21,742", "U.S.", "Yes", "Tokyo 1950", "the river", "old", '"old"', 
 def test_random_runs_score_as_the_official_rule_says(
     budget: int, nltk_tokenize: Tokenize, packaged: words.WordTokenizer
 ) -> None:
-    draw = random.Random(budget)
-    texts = {str(i): " ".join(draw.choices(WORDS, k=draw.randint(0, 30))) for i in range(60)}
+    draw, vocabulary = random.Random(budget), WORDS.split()
+    texts = {str(i): " ".join(draw.choices(vocabulary, k=draw.randint(0, 30))) for i in range(60)}
     queries = [Query(f"q{i}", "?") for i in range(80)]
     answers = {q.id: draw.sample(ANSWERS, draw.randint(0, 3)) for q in queries}
     run = {}

@@ -141,7 +141,16 @@ class Place:
 
 
 SYSTEMS: dict[tuple[Path, str], System] = {}
-DENSE = ["tiny-card", "path", "me5-small-q4", "muse-small", "all-minilm-l6-v2", "python:toymodels:Hashed", "callable", "object"]
+DENSE = [
+    "tiny-card",
+    "path",
+    "me5-small-q4",
+    "muse-small",
+    "all-minilm-l6-v2",
+    "python:toymodels:Hashed",
+    "callable",
+    "object",
+]
 FUSED = ["rrf(bm25, me5-small-q4)", "rrf(bm25, me5-small-q4, bm25, k=1, depth=3)"]
 ALL = ["bm25", *DENSE, *FUSED, "python:toymodels:Overlap"]
 
@@ -155,7 +164,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     card = "name: tiny-card\nkind: dense\ndescription: tiny\nlicence: CC0-1.0\nlanguages: any\n"
     card += "prompts: {query: 'find ', document: ''}\nprompts_source: made up\nsimilarity: dot\n"
     (root / "cards" / "models" / "tiny-card.yaml").write_text(card, encoding="utf-8")
-    folder = tiny.save_model(root / "tiny model", tiny.piece_tokenizer(doc.text for doc in DOCS), prompts={"query": "to find: "})
+    folder = tiny.save_model(
+        root / "tiny model", tiny.piece_tokenizer(doc.text for doc in DOCS), prompts={"query": "to find: "}
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(root)
         yield Place(root, folder)
@@ -264,7 +275,9 @@ def test_bm25_results_are_those_of_its_formula(place: Place, k: int) -> None:
 
 @pytest.mark.parametrize(("name", "members", "constant", "depth"), [(FUSED[0], 2, 60, 1000), (FUSED[1], 3, 1, 3)])
 @pytest.mark.parametrize("k", [1, 5, 12])
-def test_fused_results_are_those_of_the_formula(place: Place, name: str, members: int, constant: int, depth: int, k: int) -> None:
+def test_fused_results_are_those_of_the_formula(
+    place: Place, name: str, members: int, constant: int, depth: int, k: int
+) -> None:
     parts = ["bm25", "me5-small-q4", "bm25"][:members]
     runs = [place.indexed(part).search(QUERIES, 12) for part in parts]
     run = place.indexed(name).search(QUERIES, k)

@@ -71,7 +71,7 @@ def own_imports(path: Path) -> set[str]:
 
 
 def layer_of(module: str) -> int:
-    root = module.split(".")[0]
+    root = module.split(".", maxsplit=1)[0]
     return next((level for level, (_, members) in enumerate(LAYERS) if root in members), MEANS)
 
 
@@ -123,7 +123,17 @@ def test_model_libraries_are_met_in_adapters_and_loaders_alone() -> None:
 
 
 def test_heavy_libraries_are_imported_inside_functions() -> None:
-    lazy = HEAVY | {"faiss", "bm25s", "pyarrow", "scipy", "pytrec_eval", "Stemmer", "huggingface_hub", "rich", "filelock"}
+    lazy = HEAVY | {
+        "faiss",
+        "bm25s",
+        "pyarrow",
+        "scipy",
+        "pytrec_eval",
+        "Stemmer",
+        "huggingface_hub",
+        "rich",
+        "filelock",
+    }
     for module, path in MODULES.items():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -142,15 +152,28 @@ def test_modules_are_small_and_named_for_what_they_hold() -> None:
 def loaded_by(code: str) -> set[str]:
     """The modules that a fresh interpreter holds after running `code`."""
     script = f"import json, sys\n{code}\nsys.stderr.write('\\n' + json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
-NEVER_AT_THE_DOOR = HEAVY | {"faiss", "pyarrow", "numpy", "scipy", "pydantic", "huggingface_hub", "ir_datasets", "bm25s"}
+NEVER_AT_THE_DOOR = HEAVY | {
+    "faiss",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "pydantic",
+    "huggingface_hub",
+    "ir_datasets",
+    "bm25s",
+}
 HELP = "import bench.cli\nassert bench.cli._code([{}]) == 0"
 
 
-@pytest.mark.parametrize("code", ["import bench", HELP.format("'--help'"), HELP.format("'--version'"), HELP.format("'run', '--help'")])
+@pytest.mark.parametrize(
+    "code", ["import bench", HELP.format("'--help'"), HELP.format("'--version'"), HELP.format("'run', '--help'")]
+)
 def test_doors_open_without_loading_anything_heavy(code: str) -> None:
     assert not loaded_by(code) & NEVER_AT_THE_DOOR
 

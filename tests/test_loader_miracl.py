@@ -17,7 +17,7 @@ from bench.errors import InputError, MissingError
 from bench.loaders import open_source
 from bench.places import Places
 from bench.registry import Registry
-from bench.task import Task
+from bench.task import Subset, Task
 
 # language: shards, documents, dev queries, dev judgments, dev positives, train queries (MIRACL's published figures)
 PUBLISHED = {
@@ -97,7 +97,7 @@ def test_real_topics_and_judgments(miracl: Task, test_data: Path, tmp_path: Path
     source = opened(miracl, tmp_path, language)
     queries, qrels = source.queries(), source.qrels()
     assert qrels is not None
-    shards, documents, *counts, _ = PUBLISHED[language]
+    shards, _, *counts, _ = PUBLISHED[language]
     labels = [label for row in qrels.values() for label in row.values()]
     assert [len(queries), len(labels), sum(labels)] == counts
     assert set(labels) <= {0, 1}
@@ -147,7 +147,12 @@ def test_small_files_run_end_to_end(tmp_path: Path) -> None:
 def test_shards_are_read_in_the_order_of_their_numbers(miracl: Task, tmp_path: Path) -> None:
     write_miracl(tmp_path, "ar")
     folder = tmp_path / "miracl/v1.0/ar/docs"
-    for name, i in (("docs-10.jsonl.gz", "c"), ("docs-2.jsonl", "b"), ("docs-2.jsonl.gz", "b, packed"), ("docs-3.jsonl.gz.part", "x")):
+    for name, i in (
+        ("docs-10.jsonl.gz", "c"),
+        ("docs-2.jsonl", "b"),
+        ("docs-2.jsonl.gz", "b, packed"),
+        ("docs-3.jsonl.gz.part", "x"),
+    ):
         write_lines(folder / name, [{"docid": i, "title": "", "text": "t"}])
     source = opened(miracl, tmp_path, "ar")
     assert [passage.id for passage in source.passages()] == ["10#10", "7#0", "10#2", "b", "c"]
@@ -189,7 +194,8 @@ def test_other_splits(tmp_path: Path) -> None:
     assert hidden["languages"]["sw"]["nDCG@10"] is None
     assert any("no public judgments: the runs were written" in note for note in hidden["notes"])
     (written,) = (tmp_path / "out/miracl@test-a").rglob("sw.trec.gz")
-    assert [line.split()[2] for line in gzip.open(written, "rt")][:2] == ["10#2", "10#10"]
+    lines = gzip.decompress(written.read_bytes()).decode().splitlines()
+    assert [line.split()[2] for line in lines][:2] == ["10#2", "10#10"]
 
 
 def test_unknown_language_and_split_are_answered_with_those_there_are(tmp_path: Path) -> None:
@@ -213,14 +219,34 @@ def half(path: Path) -> None:
 
 DAMAGE = {
     "half a shard": ("docs/docs-1.jsonl.gz", half, r"docs-1\.jsonl\.gz: the gzip file is truncated or damaged"),
-    "no JSON": ("docs/docs-1.jsonl.gz", '{"docid": "1", "title": "", "text": "a"}\n{"docid": ', r"docs-1\.jsonl\.gz:2: not JSON"),
-    "no text": ("docs/docs-1.jsonl.gz", '{"docid": "1", "title": "a"}\n', r"docs-1\.jsonl\.gz:1: expected a text under 'text'"),
+    "no JSON": (
+        "docs/docs-1.jsonl.gz",
+        '{"docid": "1", "title": "", "text": "a"}\n{"docid": ',
+        r"docs-1\.jsonl\.gz:2: not JSON",
+    ),
+    "no text": (
+        "docs/docs-1.jsonl.gz",
+        '{"docid": "1", "title": "a"}\n',
+        r"docs-1\.jsonl\.gz:1: expected a text under 'text'",
+    ),
     "a document twice": ("docs/docs-1.jsonl.gz", '{"docid": "1", "title": "", "text": "a"}\n' * 2, r"'1' .*twice"),
-    "an extra column": ("dev/topics.tsv", "7#0\tEko\n55\tIbadan\tnla\n", r"topics\.tsv:2: expected two columns \(id, query\), found 3"),
-    "no column": ("dev/topics.tsv", "7#0\tEko\n\nIbadan\n", r"topics\.tsv:3: expected an id, a tab and a text, found 'Ibadan'"),
+    "an extra column": (
+        "dev/topics.tsv",
+        "7#0\tEko\n55\tIbadan\tnla\n",
+        r"topics\.tsv:2: expected two columns \(id, query\), found 3",
+    ),
+    "no column": (
+        "dev/topics.tsv",
+        "7#0\tEko\n\nIbadan\n",
+        r"topics\.tsv:3: expected an id, a tab and a text, found 'Ibadan'",
+    ),
     "a query twice": ("dev/topics.tsv", "7#0\tEko\n55\tIbadan\n55\tnla\n", r"the query id '55' occurs twice"),
     "not UTF-8": ("dev/topics.tsv", b"7#0\tEko\n55\t\xff\n", r"topics\.tsv:2: not UTF-8 text"),
-    "other labels": ("dev/qrels.tsv", "7#0\tQ0\t7#0\t2\n", r"qrels\.tsv: query '7#0', document '7#0': expected 0 or 1, found 2"),
+    "other labels": (
+        "dev/qrels.tsv",
+        "7#0\tQ0\t7#0\t2\n",
+        r"qrels\.tsv: query '7#0', document '7#0': expected 0 or 1, found 2",
+    ),
     "no label": ("dev/qrels.tsv", "7#0\tQ0\t7#0\n", r"qrels\.tsv:1: expected 4 fields"),
     "judged twice": ("dev/qrels.tsv", "7#0\tQ0\t7#0\t1\n" * 2, r"qrels\.tsv:2: document '7#0' is judged twice"),
     "other qrels": ("dev/qrels.tsv", "8\tQ0\t7#0\t1\n", r"the qrels judge 1 queries that are not there, the first '8'"),
@@ -253,5 +279,26 @@ def test_other_bytes_under_the_right_name_stop_before_the_first_batch(tmp_path: 
     assert lines[1].startswith(
         "  md5 of miracl/v1.0/yo/docs/docs-1.jsonl.gz: the card says 07bab606c31660be729353419ff6537d, found "
     )
-    assert [line.split()[2] for line in lines[2:4]] == [f"miracl/v1.0/yo/dev/{part}.tsv:" for part in ("topics", "qrels")]
+    assert [line.split()[2] for line in lines[2:4]] == [
+        f"miracl/v1.0/yo/dev/{part}.tsv:" for part in ("topics", "qrels")
+    ]
     assert lines[4].endswith("--allow-unpinned")
+
+
+@pytest.mark.parametrize(("digest", "state"), [("0" * 32, "differ"), ("8892d4b1260f9760941e09e3b07b5025", "match")])
+def test_a_file_alone_may_make_the_difference(miracl: Task, tmp_path: Path, digest: str, state: str) -> None:
+    write_miracl(tmp_path, "yo", shard=1)
+    topics = "miracl/v1.0/yo/dev/topics.tsv"
+    row = Subset(documents=3, shards=1, queries=2, judgments=3, positives=2, files={topics: f"md5:{digest}"})
+    card = miracl.model_copy(update={"languages": {"yo": row}})
+    result = bench.run(
+        model="bm25",
+        task=card,
+        data=tmp_path,
+        cache=tmp_path / "cache",
+        board=tmp_path / "board",
+        offline=True,
+        allow_unpinned=True,
+    )
+    assert result["pins"] == state
+    assert (result["entry"] is None) == (state == "differ")

@@ -134,12 +134,28 @@ def test_stray_carriage_returns_and_tabs_never_stop_a_run(mmarco: Task, tmp_path
 
 
 DAMAGE = {
-    "no tab": ("v2/german_collection.tsv", "0\tText\nmehr davon\n", r"german_collection\.tsv:2: expected an id, a tab and a text, found 'mehr davon'"),
-    "no number": ("v2/german_collection.tsv", "0\tText\nmehr\tdavon\n", r"german_collection\.tsv:2: expected a passage's number, found 'mehr'"),
+    "no tab": (
+        "v2/german_collection.tsv",
+        "0\tText\nmehr davon\n",
+        r"german_collection\.tsv:2: expected an id, a tab and a text, found 'mehr davon'",
+    ),
+    "no number": (
+        "v2/german_collection.tsv",
+        "0\tText\nmehr\tdavon\n",
+        r"german_collection\.tsv:2: expected a passage's number, found 'mehr'",
+    ),
     "not UTF-8": ("v2/german_collection.tsv", b"0\tText\n1\t\xe4\n", r"german_collection\.tsv:2: not UTF-8 text"),
     "a number twice": ("v2/german_collection.tsv", "0\tText\n0\tText\n", r"'0' .*twice"),
-    "a judged query lacks": ("v2/german.queries.dev.tsv", "100\tSonne\n", r"the qrels judge 1 queries that are not there, the first '200'"),
-    "graded": ("qrels.dev.small.tsv", "100\t0\t2\t3\n", r"qrels\.dev\.small\.tsv: query '100', document '2': expected 1, found 3"),
+    "a judged query lacks": (
+        "v2/german.queries.dev.tsv",
+        "100\tSonne\n",
+        r"the qrels judge 1 queries that are not there, the first '200'",
+    ),
+    "graded": (
+        "qrels.dev.small.tsv",
+        "100\t0\t2\t3\n",
+        r"qrels\.dev\.small\.tsv: query '100', document '2': expected 1, found 3",
+    ),
 }
 
 

@@ -226,8 +226,16 @@ def test_a_wrong_or_broken_archive_leaves_nothing(task: Task, tmp_path: Path, se
 
 
 DAMAGE = {
-    "no contents": ("collection/docs.jsonl.gz", '{"id": "1#0"}\n', r"docs\.jsonl\.gz:1: expected a text under 'contents'"),
-    "an extra column": ("topic.test.tsv", "2601\tmwezi\t\n", r"topic\.test\.tsv:1: expected two columns \(id, query\), found 3"),
+    "no contents": (
+        "collection/docs.jsonl.gz",
+        '{"id": "1#0"}\n',
+        r"docs\.jsonl\.gz:1: expected a text under 'contents'",
+    ),
+    "an extra column": (
+        "topic.test.tsv",
+        "2601\tmwezi\t\n",
+        r"topic\.test\.tsv:1: expected two columns \(id, query\), found 3",
+    ),
     "other labels": ("qrels.test.txt", "2601\tQ0\t0#0\t0\n", r"query '2601', document '0#0': expected 1, found 0"),
 }
 

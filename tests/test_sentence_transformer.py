@@ -89,7 +89,9 @@ def test_the_stated_prompt_is_what_reaches_the_tokenizer(
 
 
 @pytest.mark.parametrize("key", ["passage", "corpus"])
-def test_a_folder_may_call_its_document_prompt_otherwise(folders: Path, tmp_path: Path, seen: list[list[str]], key: str) -> None:
+def test_a_folder_may_call_its_document_prompt_otherwise(
+    folders: Path, tmp_path: Path, seen: list[list[str]], key: str
+) -> None:
     folder = shutil.copytree(folders / "own", tmp_path / "model")
     path = folder / "config_sentence_transformers.json"
     config = json.loads(path.read_text()) | {"prompts": {key: "maize "}, "default_prompt_name": key}
@@ -170,7 +172,9 @@ def test_shares_of_a_run_are_those_of_its_texts(folders: Path, tmp_path: Path) -
     import bench
 
     docs = [("d1", "wolf x"), ("d2", "tiger"), ("d3", "x y z x y z x y z"), ("d4", "whale")]
-    task = toy.write_beir(tmp_path / "tiny-task", docs, [("q1", "wolf"), ("q2", "u tiger")], {"q1": ["d1"], "q2": ["d2"]})
+    task = toy.write_beir(
+        tmp_path / "tiny-task", docs, [("q1", "wolf"), ("q2", "u tiger")], {"q1": ["d1"], "q2": ["d2"]}
+    )
     cards = tmp_path / "cards" / "models"
     cards.mkdir(parents=True)
     (cards / "small.yaml").write_text(
@@ -178,7 +182,12 @@ def test_shares_of_a_run_are_those_of_its_texts(folders: Path, tmp_path: Path) -
         "max_length: {query: 8, document: 8}\nprompts: {query: 'star ', document: ''}\nprompts_source: made up\n"
     )
     bench.run(
-        "small", f"path:{task}", weights=folders / "bare", cards=cards.parent, cache=tmp_path / "cache", output=tmp_path / "out"
+        "small",
+        f"path:{task}",
+        weights=folders / "bare",
+        cards=cards.parent,
+        cache=tmp_path / "cache",
+        output=tmp_path / "out",
     )
     (entry,) = (tmp_path / "out").rglob("entry.json")
     (sides,) = json.loads(entry.read_text())["languages"]["und"]["recipe"]["encoders"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-WORDS = "river lake bridge star planet comet wheat rice maize wolf tiger whale".split()
+WORDS = ["river", "lake", "bridge", "star", "planet", "comet", "wheat", "rice", "maize", "wolf", "tiger", "whale"]
 
 
 def word_tokenizer(words: Sequence[str] = WORDS) -> Any:
@@ -76,9 +76,11 @@ def save_model(
 
     encoder = save_encoder(folder.with_name(folder.name + "-encoder"), tokenizer)
     limits = dict(zip(("query_length", "document_length"), lengths, strict=True)) if lengths else {}
-    modules = [Transformer(str(encoder), **limits), Pooling(32, pooling_mode=pooling), *([Normalize()] if normalized else [])]
-    model = SentenceTransformer(
-        modules=modules, prompts=prompts or {}, similarity_fn_name=similarity, device="cpu"
-    )
+    modules = [
+        Transformer(str(encoder), **limits),
+        Pooling(32, pooling_mode=pooling),
+        *([Normalize()] if normalized else []),
+    ]
+    model = SentenceTransformer(modules=modules, prompts=prompts or {}, similarity_fn_name=similarity, device="cpu")
     model.save(str(folder), create_model_card=False)
     return folder

@@ -74,7 +74,7 @@ def _listed(values: Sequence[str], option: str) -> list[str]:
 
 def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
     from bench.api import planned
-    from bench.cli.interrupt import stopping
+    from bench.cli.interrupt import EXIT_CODE, stopping
     from bench.cli.progress import Shown
     from bench.execute import execute, rehearse
 
@@ -105,6 +105,8 @@ def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
     try:
         with stopping(farewell):
             return execute(plan, watch)
+    except KeyboardInterrupt as error:
+        raise click.exceptions.Exit(EXIT_CODE) from error  # The farewell has been said.
     finally:
         watch.close()
 

