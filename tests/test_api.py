@@ -26,7 +26,7 @@ def run(model: Any, folder: Path, languages: Sequence[str] = ("en",), **options:
 
 def test_run_returns_what_the_command_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = run("bm25", tmp_path, ["en", "sw"])
-    command = "run --model bm25 --task mini --lang sw,en --offline --json --no-board --cache".split()
+    command = ["run", "--model", "bm25", "--task", "mini", "--lang", "sw,en", "--offline", "--json", "--no-board", "--cache"]
     assert _code([*command, str(tmp_path / "other")]) == 0
     (printed,) = json.loads(capsys.readouterr().out)
     for one in (result, printed):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "tasks" / "mini"
-LANGUAGES = "ar bn de en es fa fi fr hi id ja ko ru sw te th yo zh".split()
+LANGUAGES = ["ar", "bn", "de", "en", "es", "fa", "fi", "fr", "hi", "id", "ja", "ko", "ru", "sw", "te", "th", "yo", "zh"]
 
 # First words of the Unicode names of the letters that a language is written with.
 SCRIPTS = {

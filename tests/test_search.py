@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-import bench.scan
-from bench.blocks import Shards
+import bench.search.scan
 from bench.errors import InputError, MissingError, StoppedError
 from bench.search import Found, search
+from bench.search.blocks import Shards
 
 K = 50
 
@@ -162,7 +162,7 @@ def test_scores_closer_than_float32_sums_can_tell(scale: float, monkeypatch: pyt
     assert {names[row] for row in raw} != {name for name, _ in expected[0]}
     assert readable(search(query, [vectors], Names(names), 10, memory=1 << 20), names) == expected
     # Without the error bound the scan loses documents: what keeps the result right is the bound, not chance.
-    monkeypatch.setattr(bench.scan, "error_bound", lambda dim, norms, norm: np.zeros_like(norms))
+    monkeypatch.setattr(bench.search.scan, "error_bound", lambda dim, norms, norm: np.zeros_like(norms))
     assert readable(search(query, [vectors], Names(names), 10, memory=1 << 20), names) != expected
 
 
@@ -186,7 +186,7 @@ def test_error_bound_holds(dim: int, scale: float) -> None:
         vectors *= np.float32(scale)
         exact = np.array([[math.fsum((q * v).tolist()) for v in vectors.astype(float)] for q in queries.astype(float)])
         norms, norm = (np.linalg.norm(array.astype(float), axis=1) for array in (queries, vectors))
-        bound = bench.scan.error_bound(dim, norms, float(norm.max()))[:, None]
+        bound = bench.search.scan.error_bound(dim, norms, float(norm.max()))[:, None]
         in_sequence = np.cumsum(queries[:, None, :] * vectors, axis=2, dtype=np.float32)[:, :, -1]
         for approx in (queries @ vectors.T, in_sequence):
             assert (np.abs(approx - exact.astype(np.float32)) <= bound).all()

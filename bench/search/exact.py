@@ -56,7 +56,8 @@ def _sum_rows(products: NDArray[np.float64]) -> NDArray[np.float64]:
     columns = np.ascontiguousarray(products[:, :width].T)
     while width > 1:
         width = _fold(columns, width)
-    return columns[0]
+    total: NDArray[np.float64] = columns[0]
+    return total
 
 
 def _fold(columns: NDArray[np.float64], width: int) -> int:

@@ -1,6 +1,6 @@
 """The scan: a float32 pass over the blocks that keeps every document that can be among a query's exact top k.
 
-The proof. Let s be the exact score of a pair (`bench.exact`) and a its float32 score from a matrix product, whose
+The proof. Let s be the exact score of a pair (`exact`) and a its float32 score from a matrix product, whose
 order of summation is unknown. Then |a - s| <= E with the E of `error_bound`. If k documents have a >= t, their s is at
 least t - E =: floor. A document with a + E < floor is below those k, whatever its id: it is dropped, and no other is.
 Where more documents stay than there is room for (thousands within E of each other, in practice copies of one vector)
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.blocks import Block
+from bench.search.blocks import Block
 
 TILE = 2048  # Documents a matrix product: with 512 queries the result is 4 MiB and stays in the processor's cache.
 _LANES = 8  # Scores whose maximum is compared first: nearly always none of them is a candidate.
@@ -172,4 +172,5 @@ def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def _count_up(lengths: NDArray[np.intp], starts: NDArray[np.intp]) -> NDArray[np.intp]:
     """As many numbers as each length says, from its start up: [2, 0, 1] and [10, 20, 30] give [10, 11, 30]."""
     offsets = starts - (np.cumsum(lengths) - lengths)
-    return np.arange(int(lengths.sum())) + np.repeat(offsets, lengths)
+    numbers: NDArray[np.intp] = np.arange(int(lengths.sum())) + np.repeat(offsets, lengths)
+    return numbers

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.blocks import Block
-from bench.exact import Pairs, best, joined, rank_ids, score_pairs
 from bench.idtable import Ids
-from bench.scan import Tiles, reaching, round_down
+from bench.search.blocks import Block
+from bench.search.exact import Pairs, best, joined, rank_ids, score_pairs
+from bench.search.scan import Tiles, reaching, round_down
 
 
 class Ties:

@@ -1,8 +1,8 @@
 """Exact search: for each query the k documents with the highest inner products, from vectors on disk.
 
-One pass over the blocks in float32 finds all documents that can be among the top k (`bench.scan` has the proof), their
-rows are read again and scored exactly, and these scores alone decide order and cut (`bench.exact`). So the result is
-the same to the bit for any shard size, block size, number of queries at once, thread count and order of documents.
+One pass over the blocks in float32 finds all documents that can be among the top k (`scan` has the proof), their rows
+are read again and scored exactly, and these scores alone decide order and cut (`exact`). So the result is the same to
+the bit for any shard size, block size, number of queries at once, thread count and order of documents.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.blocks import Shards, Source
 from bench.errors import InputError, StoppedError
-from bench.exact import Pairs, best, joined, score_pairs
 from bench.idtable import Ids
 from bench.retriever import Progress
-from bench.scan import Scan, room
-from bench.ties import Ties
+from bench.search.blocks import Shards, Source
+from bench.search.exact import Pairs, best, joined, score_pairs
+from bench.search.scan import Scan, room
+from bench.search.ties import Ties
 
 MEMORY = 1 << 30
 """Bytes that a search may use beside what the process already holds: up to a quarter for blocks, half for queries."""
 
 _BLOCK = 64 << 20  # Larger blocks are not searched faster.
 _LARGEST = 1e38  # A third of the largest float32, so that no partial sum of a product overflows.
-_QUERIES = 512  # Queries a matrix product, see `bench.scan.TILE`; fewer leave the processor idle.
+_QUERIES = 512  # Queries a matrix product, see `bench.search.scan.TILE`; fewer leave the processor idle.
 
 
 class Found(NamedTuple):

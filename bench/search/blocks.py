@@ -191,7 +191,7 @@ def _runs(rows: NDArray[np.int64], gap: int, longest: int) -> Iterator[tuple[int
 
 
 def _read_exactly(file: FileIO, out: NDArray[Any], path: Path) -> None:
-    view = memoryview(out).cast("B")
+    view = out.data.cast("B")
     while view:
         count = file.readinto(view)
         if not count:
