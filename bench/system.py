@@ -210,6 +210,8 @@ def _encoder(name: str, encoder: TextEncoder, *, bare: bool, cards: tuple[Model,
 
 
 def _own(model: Any, name: str) -> System:
+    if isinstance(model, type):
+        raise InputError(f"{name}: this is a class: give an object of it")
     if is_retriever(model):
         fingerprint = getattr(model, "fingerprint", None)
         reason = None if fingerprint else f"{name} does not say what it is: give the object an attribute `fingerprint`"
