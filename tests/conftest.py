@@ -9,6 +9,9 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[1]
 
+if os.environ.get("PYTEST_XDIST_WORKER"):  # As many processes as cores already: more threads would only wait.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:

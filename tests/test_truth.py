@@ -104,7 +104,9 @@ def test_bm25_is_nowhere_below_the_published_one(test_data: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(("task", "least", "most", "languages"), [("mini", 0.60, 0.92, 18), ("mini-x", 0.0, 0.45, 17)])
-def test_mini_is_neither_trivial_nor_noise(tmp_path: Path, task: str, least: float, most: float, languages: int) -> None:
+def test_mini_is_neither_trivial_nor_noise(
+    tmp_path: Path, task: str, least: float, most: float, languages: int
+) -> None:
     result = bench.run("bm25", task, cache=tmp_path, offline=True)
     assert result["mean"]["languages"] == result["mean"]["of"] == languages
     assert least < result["mean"]["nDCG@10"] < most

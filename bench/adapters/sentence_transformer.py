@@ -103,7 +103,8 @@ class SentenceTransformerEncoder:
         rows = tokenizer([self.prompt(side) + text for text in texts], truncation=False)["input_ids"]
         limit = self._effective_limit(side)
         lengths = np.array([min(len(row), limit) for row in rows], dtype=np.int64)
-        unknown_id = getattr(tokenizer, "unk_token_id", None)
+        own = getattr(tokenizer, "unk_token_id", None)
+        unknown_id: int = -1 if own is None else own
         specials = set(tokenizer.all_special_ids) - {unknown_id}
         unknown = sum(_before_cut(row, limit, specials).count(unknown_id) for row in rows)
         return TokenCount(lengths, sum(len(row) > limit for row in rows), unknown)
