@@ -84,16 +84,16 @@ def test_plain_and_gzipped_files_are_the_same(test_data: Path, tmp_path: Path) -
     assert (plain.queries(), plain.qrels()) == (zipped.queries(), zipped.qrels())
 
 
-def test_a_context_that_occurs_twice_is_one_document(tmp_path: Path) -> None:
-    qas = [{"id": f"q{i}", "question": text, "answers": []} for i, text in enumerate(["who", "when", "who"])]
-    paragraphs = [{"context": c, "qas": [q]} for c, q in zip(["a", "b", "a"], qas, strict=True)]
+def test_texts_that_occur_twice_are_one_document_and_one_query(tmp_path: Path) -> None:
+    qas = [{"id": f"q{i}", "question": text, "answers": []} for i, text in enumerate(["who", "when", "who", "who"])]
+    paragraphs = [{"context": c, "qas": [q]} for c, q in zip(["a", "b", "a", "c"], qas, strict=True)]
     (tmp_path / "xquad").mkdir()
     path = tmp_path / "xquad" / "xquad.en.json"
     path.write_text(json.dumps({"data": [{"paragraphs": paragraphs[:2]}, {"paragraphs": paragraphs[2:]}]}))
     source = open_source(Registry().task("xquad"), "en", "validation", places(tmp_path))
-    assert list(source.passages()) == [Passage("1-1", "", "a"), Passage("1-2", "", "b")]
+    assert list(source.passages()) == [Passage("1-1", "", "a"), Passage("1-2", "", "b"), Passage("2-2", "", "c")]
     assert source.queries() == [Query("q0", "who"), Query("q1", "when")]
-    assert source.qrels() == {"q0": {"1-1": 1}, "q1": {"1-2": 1}}
+    assert source.qrels() == {"q0": {"1-1": 1, "2-2": 1}, "q1": {"1-2": 1}}
 
 
 def test_a_card_of_that_layout_names_one_file_a_language() -> None:
