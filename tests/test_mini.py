@@ -29,13 +29,22 @@ SCRIPTS = {
 # Letters that tell languages of one script apart: each must occur.
 LETTERS = {"de": "äöüß", "es": "ñáí", "fi": "äö", "fr": "éèà", "yo": "ẹọṣ", "fa": "پچگ", "ja": "のはを"}
 # Words so common that prose in the language cannot do without them; they tell Latin-script languages apart.
-COMMON = {"en": "the of", "de": "der und", "es": "el de", "fi": "ja on", "fr": "le est", "id": "yang dan", "sw": "ya na", "yo": "ní ti"}
+COMMON = {
+    "en": "the of",
+    "de": "der und",
+    "es": "el de",
+    "fi": "ja on",
+    "fr": "le est",
+    "id": "yang dan",
+    "sw": "ya na",
+    "yo": "ní ti",
+}
 # Scripts without spaces count letters instead of words: 40-90 words of English are about so many.
 LETTER_RANGE = {"zh": (65, 190), "ja": (90, 270), "th": (140, 460)}
 
 
 def records(language: str) -> list[dict]:
-    with open(FOLDER / f"{language}.jsonl", encoding="utf-8") as lines:
+    with (FOLDER / f"{language}.jsonl").open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
@@ -49,7 +58,13 @@ def stems(text: str, language: str) -> set[str]:
     if language in LETTER_RANGE:
         runs = re.findall(r"[^\W\d_]+", "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in text))
         if language == "th":  # three letters: Thai vowels and tone marks make pairs too common
-            return {run[i : i + 4] for run in re.split(r"\s+", "".join(c if c in " " or unicodedata.category(c)[0] in "LM" else " " for c in text)) for i in range(max(1, len(run) - 3))}
+            return {
+                run[i : i + 4]
+                for run in re.split(
+                    r"\s+", "".join(c if c in " " or unicodedata.category(c)[0] in "LM" else " " for c in text)
+                )
+                for i in range(max(1, len(run) - 3))
+            }
         return {run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1))}
     words = "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in text).split()
     return {word[:5] for word in words if len(word) > 2}
@@ -57,7 +72,10 @@ def stems(text: str, language: str) -> set[str]:
 
 def content(language: str) -> list[tuple[str, set[str], list[set[str]]]]:
     """Per passage: id, stems of the passage, and of its questions, without what three or more passages or six or more questions use."""
-    rows = [(r["id"], stems(r["title"] + " " + r["text"], language), [stems(q, language) for q in r["questions"]]) for r in records(language)]
+    rows = [
+        (r["id"], stems(r["title"] + " " + r["text"], language), [stems(q, language) for q in r["questions"]])
+        for r in records(language)
+    ]
     in_passages = Counter(s for row in rows for s in row[1])
     in_questions = Counter(s for row in rows for part in row[2] for s in part)
     common = {s for s, n in in_passages.items() if n >= 3} | {s for s, n in in_questions.items() if n >= 8}
@@ -73,7 +91,9 @@ def test_shape(language: str) -> None:
     texts = [r["text"] for r in rows] + [q for r in rows for q in r["questions"]]
     assert len(set(texts)) == len(texts) == 96, "a text occurs twice"
     for text in texts + [r["title"] for r in rows]:
-        assert text == " ".join(text.split()) and text == unicodedata.normalize("NFC", text), f"stray blanks or not NFC: {text}"
+        assert text == " ".join(text.split()) and text == unicodedata.normalize("NFC", text), (
+            f"stray blanks or not NFC: {text}"
+        )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -96,11 +116,15 @@ def test_script(language: str) -> None:
         for text in (row["title"], row["text"], *row["questions"]):
             found = letters(text)
             own = sum(unicodedata.name(c).split()[0] in scripts for c in found)
-            assert own >= 0.8 * len(found), f"{language}/{row['id']}: only {own} of {len(found)} letters are in the language's script: {text}"
+            assert own >= 0.8 * len(found), (
+                f"{language}/{row['id']}: only {own} of {len(found)} letters are in the language's script: {text}"
+            )
             everything += " " + text.lower()
     assert all(letter in everything for letter in LETTERS.get(language, ""))
     words = Counter(everything.split())
-    assert all(words[word] >= 20 for word in COMMON.get(language, "").split()), {w: words[w] for w in COMMON.get(language, "").split()}
+    assert all(words[word] >= 20 for word in COMMON.get(language, "").split()), {
+        w: words[w] for w in COMMON.get(language, "").split()
+    }
 
 
 def test_languages_do_not_share_texts() -> None:
@@ -117,7 +141,11 @@ def test_first_and_third_question_share_words_with_their_passage(language: str) 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_second_question_does_not(language: str) -> None:
-    shared = {name: sorted(paraphrase & passage) for name, passage, (_, paraphrase, _) in content(language) if paraphrase & passage}
+    shared = {
+        name: sorted(paraphrase & passage)
+        for name, passage, (_, paraphrase, _) in content(language)
+        if paraphrase & passage
+    }
     if language in LETTER_RANGE:  # pieces of words meet by chance
         shared = {name: pieces for name, pieces in shared.items() if len(pieces) > 1}
     assert not shared, f"{language}: the second question shares words with the passage: {shared}"

@@ -11,7 +11,8 @@ from typing import Any
 
 from bench.cli.output import console
 
-_CELL = 8  # Width of a column: six characters of number and mark, and the padding between columns.
+_PIPE = 120  # Columns of a table that goes into a file or a pipe.
+_GAP = 3  # What rich adds to the width of a column: padding and a blank rule.
 _NAME = 36  # A longer name of a system is shortened in tables, never in JSON.
 
 
@@ -50,8 +51,11 @@ def print_table(title: str, languages: Sequence[str], lines: Sequence[Line]) -> 
     out = console()
     if not lines:
         return
-    name = min(_NAME, max(len(line.name) for line in lines)) + 2
-    columns = max(1, (out.width - name - 2 * _CELL) // _CELL)
+    name = min(_NAME, max(len(line.name) for line in lines))
+    width = out.width if out.is_terminal else min(out.width, _PIPE)
+    cell = 7 if any(line.saturated or line.flagged for line in lines) else 6
+    mean = 11 if any(line.partial for line in lines) else 6
+    columns = max(1, (width - name - mean - 2 * _GAP) // (cell + _GAP))
     out.print(title, style="bold", soft_wrap=True, markup=False)
     for start in range(0, len(languages), columns):
         out.print(_part(languages[start : start + columns], lines))
