@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import tiny
 import toy
 
 from bench.adapters.dense import DenseRetriever
+from bench.adapters.embedded import threads
 from bench.analysis import Analysis
 from bench.collection import Doc, Query
 from bench.ranking import Ranking, Run
@@ -422,3 +424,11 @@ def test_the_systems_are_the_adapters_they_are_meant_to_be(place: Place) -> None
     assert "fingerprint" in str(place.system("callable").unresolved)
     assert "fingerprint" in str(place.system("python:toymodels:Overlap").unresolved)
     assert place.system("bm25").unresolved is None
+
+
+@pytest.mark.parametrize(("variable", "expected"), [("3", 3), ("2,1", 2), ("", None), ("many", None), ("0", None)])
+def test_embedded_engines_take_the_threads_they_are_given(
+    monkeypatch: pytest.MonkeyPatch, variable: str, expected: int | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert threads() == (expected or len(os.sched_getaffinity(0)))

@@ -106,7 +106,7 @@ def test_e5_in_four_bits_is_near_the_original(test_data: Path, tmp_path: Path) -
         assert value == pytest.approx(theirs[language], abs=0.01)
 
 
-@pytest.mark.parametrize("languages", [["en", "vi"], pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("languages", [["vi"], pytest.param(None, marks=pytest.mark.slow)])
 def test_bm25_is_nowhere_below_the_published_one(test_data: Path, tmp_path: Path, languages: list[str] | None) -> None:
     theirs, ours = published(test_data, BM25), measured("bm25", test_data, tmp_path, languages)
     assert set(ours) == set(languages or theirs)

@@ -18,7 +18,10 @@ from bench.weights import Located, version
 
 
 def threads() -> int:
-    """The processors that this process may use."""
+    """What OMP_NUM_THREADS says, else the processors that this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if asked.isdigit() and int(asked):
+        return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
