@@ -138,7 +138,7 @@ def test_the_packaged_tables_cut_real_paragraphs_as_nltk_does(
 
     path = test_data / "xquad" / "xquad.en.json.gz"
     if not path.exists():
-        pytest.skip(f"no {path}")
+        pytest.skip(f"no {path}: set BENCH_TEST_DATA to the folder that holds xquad/")
     articles = json.loads(gzip.decompress(path.read_bytes()))["data"]
     paragraphs = [paragraph["context"] for article in articles for paragraph in article["paragraphs"]][:80]
     assert [packaged.split(text) for text in paragraphs] == [nltk_tokenize(text) for text in paragraphs]

@@ -148,7 +148,7 @@ def refuse_half_written(root: Path) -> None:
             assert parquet.read_table(path).num_rows
         elif path.suffix == ".npy":
             assert len(np.load(path, allow_pickle=False))
-    assert [path.name for path in root.glob("cache/work/*")] in ([], [".lock"])
+    assert [path.name for path in (root / "cache").glob("work/*")] in ([], [".lock"])
 
 
 def calls_of_a_run(root: Path, patch: pytest.MonkeyPatch) -> int:
