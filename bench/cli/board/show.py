@@ -12,12 +12,7 @@ from bench.cli.output import note, print_json
 from bench.errors import MissingError, unknown
 
 
-@click.group()
-def board() -> None:
-    """Look at the leaderboard folder."""
-
-
-@board.command()
+@click.command()
 @click.option("--task", "tasks", multiple=True, metavar="T", help="Only these tasks; repeatable.")
 @click.option("--measure", "measures", multiple=True, metavar="M", help="Only these measures; repeatable.")
 @options.combined(options.board, options.quiet, options.as_json)
