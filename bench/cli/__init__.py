@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _code(arguments: list[str] | None) -> int:
     try:
-        result = bench.main(args=arguments, standalone_mode=False)
+        result = bench.main(args=arguments, prog_name="bench", standalone_mode=False)
     except BenchError as error:
         _say(str(error))
         return error.exit_code

@@ -44,6 +44,5 @@ class Family(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            way = f"{ctx.command_path} --help"
-            raise unknown("verb", args[0], known, way)
+            raise unknown("verb", args[0], known, f"{ctx.command_path} --help")
         return super().resolve_command(ctx, args)
