@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import StoppedError
+from bench.forms import form_of
 from bench.retriever import Vectors
 
 Side = Literal["query", "document"]
@@ -75,14 +75,22 @@ class TextEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class Metered(Protocol):
+    """An encoder that costs something says how much since it was last asked: numbers by their unit."""
+
+    def spent(self) -> dict[str, float]: ...
+
+
 @dataclass(frozen=True)
 class Encoded:
     """The vectors of a window, rows in the order of its texts, and what was counted on the way.
 
-    `equal` is the number of distinct texts whose vector is that of another text, bit by bit.
+    `vectors` have the encoder's form. `equal` is the number of distinct texts whose vector is that of another text, bit
+    by bit.
     """
 
-    vectors: Vectors
+    vectors: Any
     equal: int
     tokens: int | None
     truncated: int | None
@@ -115,25 +123,22 @@ def encode_window(
     count = encoder.count_tokens(texts, side)
     lengths = count.lengths if count else np.array([len(t) for t in texts], dtype=np.int64)
     limits = encoder.limits if count else BatchLimits(None, encoder.limits.texts)
-    rows: Vectors | None = None
+    form = form_of(encoder)
+    parts: list[tuple[NDArray[np.int64], Any]] = []
     for positions in batches(lengths, limits):
-        part = checked(encoder.encode([texts[i] for i in positions], side, language), len(positions))
-        if rows is None:
-            rows = np.empty((len(texts), part.shape[1]), dtype=np.float32)
-        if part.shape[1] != rows.shape[1]:
-            raise StoppedError(f"the model returned vectors of {part.shape[1]} dimensions after {rows.shape[1]}")
-        rows[positions] = part
+        part = form.checked(encoder.encode([texts[i] for i in positions], side, language), len(positions))
+        parts.append((positions, part))
         if progress:
             progress(len(positions))
-    vectors = rows if rows is not None else np.empty((0, 0), dtype=np.float32)
-    equal = _equal(texts, vectors)
+    vectors = form.gathered(parts, len(texts))
+    equal = _equal(texts, form.keys(vectors))
     if count is None:
         return Encoded(vectors, equal, None, None, None)
     return Encoded(vectors, equal, int(count.lengths.sum()), count.truncated, count.unknown)
 
 
-def _equal(texts: Sequence[str], vectors: Vectors) -> int:
-    counts = Counter({text: vectors[i].tobytes() for i, text in enumerate(texts)}.values())
+def _equal(texts: Sequence[str], keys: Sequence[bytes]) -> int:
+    counts = Counter({text: keys[i] for i, text in enumerate(texts)}.values())
     return sum(n for n in counts.values() if n > 1)
 
 
@@ -142,16 +147,3 @@ def unit_length(vectors: Any) -> Vectors:
     array = np.asarray(vectors, dtype=np.float32)
     scaled: Vectors = array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), np.float32(1e-12))
     return scaled
-
-
-def checked(vectors: Any, expected: int) -> Vectors:
-    """The vectors as float32, after looking that there is one finite row a text."""
-    array = np.asarray(vectors, dtype=np.float32)
-    if array.ndim != 2:
-        raise StoppedError(f"the model returned an array of {array.ndim} dimensions, not one row a text")
-    if len(array) != expected:
-        raise StoppedError(f"the model returned {len(array)} vectors for {expected} texts")
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
-    if len(bad):
-        raise StoppedError(f"the model returned NaN or infinity in {len(bad)} of {expected} vectors")
-    return array

@@ -17,18 +17,42 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 class Weights(Card):
     """Where weights come from: a hub name with its revision, a folder inside an installed package, or `--weights`.
 
-    `hub` with `revision: null` means that no revision was read anywhere: a run resolves and records one.
+    `hub` with `revision: null` means that no revision was read anywhere: a run resolves and records one;
+    `revision_source` says where one was read. `architectures` are the `model_type`s that a folder's config.json may
+    state, any if empty; `how` says how to come by weights that no run can fetch.
     """
 
     hub: str | None = None
     revision: str | None = None
+    revision_source: str | None = None
     package: str | None = None
     folder: str | None = None
+    architectures: Names = ()
+    how: str | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Weights:
         if self.hub and self.package:
             raise ValueError("give either hub or package, not both")
+        return self
+
+
+class Training(Card):
+    """What a model was trained on, for who looks for contamination: data sets and tasks as the source names them.
+
+    `declared` are stated for the model itself, `inherited` for the models that it was made from (`inherited_from`).
+    A model without such a record is one of which nothing is known, which is not the same as an empty list.
+    """
+
+    source: str
+    declared: Names = ()
+    inherited: Names = ()
+    inherited_from: Names = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Training:
+        if bool(self.inherited) and not self.inherited_from:
+            raise ValueError("inherited_from: say from which models the inherited data come")
         return self
 
 
@@ -51,11 +75,14 @@ class Model(Card):
 
     `prompts`, `pooling`, `similarity` and `max_length` left out mean the model's own, as its folder states them.
     `languages` are those it claims (`any` for a model without such a claim); `expect` names checks whose flags are
-    known and do not surprise; the first of `dtypes` is the one that a run takes.
+    known and do not surprise; the first of `dtypes` is the one that a run takes. `instruction` stands in for a task's
+    where the task has none. `mteb` is the model's name in mteb's registry, `reported_as` those in reported tables.
+    `remote_code` models hold code of their own, which runs only if it is trusted. `training_data` is for readers,
+    `trained_on` for programs.
     """
 
     name: str
-    kind: Literal["dense", "embedded", "bm25"]
+    kind: Literal["dense", "sparse", "late", "embedded", "bm25", "cross", "remote", "mteb"]
     description: str
     licence: str
     languages: Names | Literal["any"]
@@ -66,11 +93,17 @@ class Model(Card):
     parameters: int | None = None
     prompts: Sides | None = None
     prompts_source: str | None = None
+    instruction: str | None = None
+    instruction_source: str | None = None
+    remote_code: bool = False
     pooling: Literal["mean", "cls", "lasttoken", "max"] | None = None
     similarity: Literal["cosine", "dot"] | None = None
     max_length: Lengths = Lengths()
     dtypes: Names = ("float32",)
     training_data: Names = ()
+    trained_on: Training | None = None
+    mteb: str | None = None
+    reported_as: Names = ()
     expect: Names = ()
     notes: Names = ()
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -91,6 +124,20 @@ class Model(Card):
             found = found_as(bad if bad is not None else value)
             raise ValueError(f'expected any, or a list of language codes such as [en, "no"], found {found}')
         return value
+
+    @model_validator(mode="after")
+    def _sourced(self) -> Model:
+        if self.instruction and not self.instruction_source:
+            raise ValueError("instruction_source: say where the instruction was read")
+        return self
+
+    def trained_with(self, name: str) -> Literal["declared", "inherited", "no", "unknown"]:
+        """Whether a data set or task of that name was among its training data, as far as the card knows."""
+        if self.trained_on is None:
+            return "unknown"
+        if name in self.trained_on.declared:
+            return "declared"
+        return "inherited" if name in self.trained_on.inherited else "no"
 
     @field_validator("expect")
     @classmethod

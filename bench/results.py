@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.endpoint import stored as stored_endpoint
 from bench.entry import Entry, slug, task_folder
 from bench.errors import MissingError
-from bench.expression import Call, Expression, Kind, parse_expression
+from bench.expression import Call, Expression, Kind, Stage, Staged, Weighted, parse_expression
 from bench.formats.trec import read_run
 from bench.inspection import Values
 from bench.leaderboard import read_entry
@@ -49,7 +50,7 @@ class Result:
         if self.entry is None:
             return {}
         table: Values = {}
-        rows = [row for row in read_rows(self.folder / "scores.parquet") if row.language == subset]
+        rows = [row for row in read_rows(self.folder / "scores.parquet") if row.language == subset and not row.slice]
         if not rows or subset not in self.entry.languages:
             raise MissingError(f"{self.folder}: the run of {subset} is there without its scores; run it again")
         order = {measure: i for i, measure in enumerate(self.entry.measures)}
@@ -82,7 +83,23 @@ def stored_name(model: str) -> str:
 
 def _stored(tree: Expression) -> Expression:
     if isinstance(tree, Call):
-        return Call(tree.function, tuple(_stored(argument) for argument in tree.arguments), tree.options)
+        options = tuple((name, stored_endpoint(value) if name == "llm" else value) for name, value in tree.options)
+        return Call(tree.function, tuple(_stored(argument) for argument in tree.arguments), options)
+    if isinstance(tree, Weighted):
+        return Weighted(_stored(tree.expression), tree.weight)
+    if isinstance(tree, Staged):
+        return Staged(_stored(tree.first), _stored_stage(tree.stage))
     if isinstance(tree, Kind) and tree.kind == "path":
         return Kind("path", Path(tree.rest).expanduser().resolve().name)
+    if isinstance(tree, Kind) and tree.kind == "openai":
+        return Kind("openai", stored_endpoint(tree.rest))
     return tree
+
+
+def _stored_stage(stage: Stage) -> Stage:
+    rest = stage.rest or ""
+    if stage.name == "llm":
+        return replace(stage, rest=stored_endpoint(rest))
+    if rest.startswith(("/", ".", "~")):
+        return replace(stage, rest=Path(rest).expanduser().resolve().name)
+    return stage

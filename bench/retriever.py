@@ -5,14 +5,14 @@ An adapter never sees a task name, a split or a benchmark's metadata. Prompts ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.collection import Corpus, Query
+from bench.collection import Corpus, Doc, Query
 from bench.ranking import Run
 
 Vectors = NDArray[np.float32]
@@ -33,6 +33,16 @@ Progress = Callable[[int, int | None], None]
 """Called with (done, total) in documents or queries while a long step runs; total is None where it is not known yet."""
 
 
+class Reranker(Protocol):
+    """Reads queries and documents together. `recipe` is JSON of all that makes its scores and loads no weights.
+
+    `score_all` gives one list of scores a pair, one finite score a document, higher for the more relevant.
+    """
+
+    def recipe(self) -> dict[str, Any]: ...
+    def score_all(self, pairs: Sequence[tuple[Query, Sequence[Doc]]]) -> Sequence[Sequence[float]]: ...
+
+
 class Retriever(Protocol):
     """Anything that ranks a corpus.
 
@@ -42,3 +52,39 @@ class Retriever(Protocol):
 
     def index(self, corpus: Corpus, workdir: Path) -> None: ...
     def search(self, queries: Sequence[Query], k: int) -> Run: ...
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """A retriever with work to do for all queries together, such as encoding them, before it searches for some."""
+
+    def search_batches(self, batches: Sequence[Sequence[Query]], k: int) -> Iterator[Run]: ...
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A retriever that is made of others: what they did is part of what it did."""
+
+    @property
+    def members(self) -> Sequence[Retriever]: ...
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A retriever that does something before or after another one says what, as JSON for the recipe."""
+
+    def stage(self) -> dict[str, Any]: ...
+
+
+def parts(retriever: Retriever) -> Iterator[Retriever]:
+    """A retriever and all that it is made of, outermost first."""
+    yield retriever
+    for member in retriever.members if isinstance(retriever, Composite) else ():
+        yield from parts(member)
+
+
+def search_batches(retriever: Retriever, batches: Sequence[Sequence[Query]], k: int) -> Iterator[Run]:
+    """One run for each batch of queries, as `search` gives it, made when it is asked for."""
+    if isinstance(retriever, Batched):
+        return retriever.search_batches(batches, k)
+    return (retriever.search(batch, k) for batch in batches)

@@ -1,15 +1,14 @@
 """The vector store: shards of encoded texts on disk, keyed by all that made them.
 
 A shard's key is the sha256 of the encoder's recipe and of its texts in order; ids are not part of it. `<key>.npy`
-holds float32 rows, `<key>.json` the recipe, the checksum of the rows, and what encoded them. The JSON is written last:
-a shard without it does not exist. Recipe and checksum are compared whenever a shard is opened; one that is damaged is
-encoded again and said so.
+holds the rows (`bench.forms` has the endings of other forms), `<key>.json` the recipe, the checksum of the rows, and
+what encoded them. The JSON is written last: a shard without it does not exist. Recipe and checksum are compared
+whenever a shard is opened; one that is damaged is encoded again and said so.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from bench.encoding import Side, TextEncoder, encode_window
+from bench.encoding import Metered, Side, TextEncoder, encode_window
 from bench.errors import BenchError, StoppedError
 from bench.files import canonical_json, digest, dump_json, file_sha256, read_json, write_whole
+from bench.forms import SINGLE, form_of
 
 FORMAT = 1
 SHARD_SIZE = 2048
@@ -64,9 +62,11 @@ class VectorStore:
             hasher.update(data)
         return hasher.hexdigest()
 
-    def find(self, recipe: dict[str, Any], key: str, *, quiet: bool = False) -> Shard | None:
+    def find(
+        self, recipe: dict[str, Any], key: str, suffix: str = SINGLE.suffix, *, quiet: bool = False
+    ) -> Shard | None:
         """The stored shard, or None where it is absent or damaged (which is said, unless `quiet`)."""
-        path, meta_path = self._paths(recipe, key)
+        path, meta_path = self._paths(recipe, key, suffix)
         try:
             meta = _checked(recipe, path, meta_path)
         except _Damaged as fault:
@@ -87,14 +87,15 @@ class VectorStore:
         """The shard of these texts, encoded if need be; None where another process is at it and `wait` is false."""
         recipe = encoder.recipe(side) | ({"language": language} if encoder.uses_language else {})
         key = self.key(recipe, texts)
-        found = self.find(recipe, key, quiet=True)  # Whoever gets the lock says what is wrong, once.
+        suffix = form_of(encoder).suffix
+        found = self.find(recipe, key, suffix, quiet=True)  # Whoever gets the lock says what is wrong, once.
         if found:
             return found
         with self._lock(recipe, key, wait) as mine:
             if not mine:
                 return None
             # Another process may have finished it while this one waited.
-            return self.find(recipe, key) or self._make(encoder, recipe, key, texts, side, language, progress)
+            return self.find(recipe, key, suffix) or self._make(encoder, recipe, key, texts, side, language, progress)
 
     def _make(
         self,
@@ -108,15 +109,14 @@ class VectorStore:
     ) -> Shard:
         started = time.perf_counter()
         encoded = encode_window(encoder, texts, side, language, progress)
-        path, meta_path = self._paths(recipe, key)
-        buffer = io.BytesIO()
-        np.save(buffer, encoded.vectors, allow_pickle=False)
-        data = buffer.getvalue()
+        form = form_of(encoder)
+        path, meta_path = self._paths(recipe, key, form.suffix)
+        data = form.dump(encoded.vectors)
         meta = {
             "format": FORMAT,
             "recipe": recipe,
             "rows": len(texts),
-            "dimension": int(encoded.vectors.shape[1]),
+            "dimension": form.dimension(encoded.vectors),
             "sha256": hashlib.sha256(data).hexdigest(),
             "seconds": round(time.perf_counter() - started, 3),
             "tokens": encoded.tokens,
@@ -126,14 +126,14 @@ class VectorStore:
             "rendered": encoder.rendered(EXAMPLE, side),
             "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "environment": encoder.environment(),
-        }
+        } | ({"spent": encoder.spent()} if isinstance(encoder, Metered) else {})
         write_whole(path, data)
         write_whole(meta_path, dump_json(meta).encode())
         return Shard(path, len(texts), meta, reused=False)
 
-    def _paths(self, recipe: dict[str, Any], key: str) -> tuple[Path, Path]:
+    def _paths(self, recipe: dict[str, Any], key: str, suffix: str) -> tuple[Path, Path]:
         folder = self.root / digest(recipe)[:16]
-        return folder / f"{key}.npy", folder / f"{key}.json"
+        return folder / f"{key}{suffix}", folder / f"{key}.json"
 
     @contextmanager
     def _lock(self, recipe: dict[str, Any], key: str, wait: bool) -> Iterator[bool]:

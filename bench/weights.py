@@ -6,12 +6,14 @@ import hashlib
 import importlib
 import importlib.metadata
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError, MissingError
+from bench.expression import split_list
 from bench.files import canonical_json, read_json
 from bench.model import Model
 
@@ -33,6 +35,11 @@ class Located:
         """What of it belongs to the identity of a result: a folder's name says nothing that its digest does not."""
         return {"hub": self.name, "revision": self.revision} if self.revision else {"sha256": self.digest}
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """What a recipe says of it: the name too, which tells a reader which folder it was."""
+        return {"name": self.name, **self.identity}
+
     def config_exists(self, name: str) -> bool:
         """Whether the folder holds a file of that name."""
         return (self.folder / name).exists()
@@ -49,16 +56,47 @@ class Located:
         return value
 
 
-def locate(model: Model, override: Path | None, *, offline: bool) -> Located:
-    """The weights of a card, or those of `--weights`; MissingError says what is missing and how to get it."""
+def locate(
+    model: Model, override: tuple[Path, ...] | None = None, *, offline: bool, bundled: Path | None = None
+) -> tuple[Located, ...]:
+    """The weights of a card, or those of `--weights`: one folder, or the query's and the passage's encoder.
+
+    `bundled` is the folder of a bundle's models of the hub. MissingError says what is missing and how to get it.
+    """
     if override:
-        return local_folder(override)
+        if len(override) > 2:
+            raise InputError(f"--weights: expected DIR or QUERY_DIR,PASSAGE_DIR, found {len(override)} folders")
+        return tuple(local_folder(folder) for folder in override)
     weights = model.weights
     if weights and weights.package:
-        return _packaged(model)
+        return (_packaged(model),)
     if weights and weights.hub:
-        return hub(weights.hub, weights.revision, offline=offline)
-    raise MissingError(f"{model.name}: its weights are published nowhere: give a folder with --weights DIR")
+        return (hub(weights.hub, weights.revision, offline=offline, bundled=bundled),)
+    raise MissingError(f"{model.name}: {unpublished(model)}")
+
+
+def folders_of(given: str | Path | Sequence[str | Path] | None) -> tuple[Path, ...] | None:
+    """The folders that `--weights` names; a text with a comma is two of them, unless it is itself a folder's name."""
+    if given is None or isinstance(given, Path):
+        return (given,) if given is not None else None
+    if isinstance(given, str):
+        given = [given] if Path(given).is_dir() else split_list(given)
+    return tuple(Path(folder) for folder in given)
+
+
+def unpublished(model: Model) -> str:
+    """What folder a model needs whose weights no run can fetch."""
+    how = f" ({model.weights.how})" if model.weights and model.weights.how else ""
+    if model.kind != "dense":
+        return f"its weights are published nowhere{how}: give a folder with --weights DIR"
+    types = " or ".join(model.weights.architectures) if model.weights else ""
+    return (
+        f"its weights cannot be fetched{how}: give a folder with --weights DIR, or --weights QUERY_DIR,PASSAGE_DIR for "
+        "two encoders. A folder is either that of a Hugging Face encoder: config.json"
+        f"{f' (model_type {types})' if types else ''}, model.safetensors, tokenizer.json (or spiece.model) and "
+        "tokenizer_config.json; or one of sentence-transformers: modules.json and the folders that it lists, with or "
+        "without a dense projection"
+    )
 
 
 def local_folder(folder: Path) -> Located:
@@ -91,15 +129,21 @@ def how_to_install(model: Model) -> str:
     return f"pip install 'multilingual-retrieval-bench[{model.extra or 'offline'}]'"
 
 
-def hub(name: str, revision: str | None, *, offline: bool) -> Located:
-    """A model of the Hugging Face hub at a commit; without a revision the newest, which is resolved and recorded."""
+def hub(name: str, revision: str | None, *, offline: bool, bundled: Path | None = None) -> Located:
+    """A model of the Hugging Face hub at a commit; without a revision the newest, which is resolved and recorded.
+
+    A bundle that holds it goes before the cache and the network.
+    """
+    packed = _bundled(name, revision, bundled) if bundled else None
+    if packed:
+        return packed
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     only_local = offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     wanted = f"{name}@{revision}" if revision else name
     try:
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=only_local, ignore_patterns=_UNUSED))
+        folder = Path(snapshot_download(name, revision=revision, local_files_only=only_local, ignore_patterns=UNUSED))
     except HFValidationError as error:
         raise InputError(f"hf:{wanted}: not a model name of the hub: {error}") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
@@ -113,7 +157,16 @@ def hub(name: str, revision: str | None, *, offline: bool) -> Located:
     return Located(folder, name, folder.name, None)
 
 
-_UNUSED = ["*.onnx", "*.h5", "*.msgpack", "*.ot", "openvino/*", "onnx/*", "*.tflite", "coreml/*"]
+def _bundled(name: str, revision: str | None, folder: Path) -> Located | None:
+    """The model of a bundle, known by its commit or by a name (ref) that led to it."""
+    top, ref = folder / f"models--{name.replace('/', '--')}", revision or "main"
+    named = top / "refs" / ref
+    commit = named.read_text(encoding="utf-8").strip() if named.is_file() else ref
+    snapshot = top / "snapshots" / commit
+    return Located(snapshot, name, commit, None) if snapshot.is_dir() else None
+
+
+UNUSED = ["*.onnx", "*.h5", "*.msgpack", "*.ot", "openvino/*", "onnx/*", "*.tflite", "coreml/*"]
 
 
 def _first_line(error: Exception) -> str:

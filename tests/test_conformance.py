@@ -6,7 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ class Place:
     tiny: Path
 
     def system(self, name: str) -> System:
-        options = Options(weights=self.tiny if name == "tiny-card" else None, offline=True)
+        options = Options(weights=(self.tiny,) if name == "tiny-card" else None, offline=True)
         return resolve(self._model(name), Registry(self.root / "cards"), options)
 
     def _model(self, name: str) -> Any:
@@ -387,9 +387,9 @@ def test_a_query_without_words_and_no_query_at_all(place: Place, name: str) -> N
 @pytest.mark.parametrize("size", [1, 5, 12])
 def test_shard_size_does_not_show(place: Place, size: int) -> None:
     whole = place.indexed("callable").search(QUERIES, 5)
-    retriever = place.retriever("callable")
-    assert isinstance(retriever, DenseRetriever)
-    cut = replace(retriever, shard_size=size)
+    cut = place.retriever("callable")
+    assert isinstance(cut, DenseRetriever)
+    cut.encoded.shard_size = size
     cut.index(ToyCorpus(DOCS), place.root / "work")
     assert as_rows(cut.search(QUERIES, 5)) == as_rows(whole)
     assert [shard.rows for shard in cut.shards] == [size] * (12 // size) + [12 % size] * bool(12 % size)

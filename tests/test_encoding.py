@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from toy import vector
 
-from bench.encoding import BatchLimits, Side, TokenCount, batches, checked, encode_window
+from bench.encoding import BatchLimits, Side, TokenCount, batches, encode_window
 from bench.errors import StoppedError
+from bench.forms import SINGLE
 
 Encode = Callable[[Sequence[str]], Any]
 
@@ -158,7 +159,7 @@ def test_equal_vectors_of_different_texts_are_counted() -> None:
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 def test_impossible_vectors_are_refused(output: NDArray[np.float64], message: str) -> None:
     with pytest.raises(StoppedError) as error:
-        checked(output, 3)
+        SINGLE.checked(output, 3)
     assert message in str(error.value)
     with pytest.raises(StoppedError) as error:
         encode_window(Words(lambda texts: output, BatchLimits()), ["a", "b", "c"], "query", "en")
@@ -173,5 +174,5 @@ def test_another_dimension_in_a_later_batch_is_refused() -> None:
 
 
 def test_lists_and_half_precision_become_float32() -> None:
-    assert checked([[1, 2], [3, 4]], 2).tolist() == [[1, 2], [3, 4]]
-    assert checked(np.ones((1, 2), np.float16), 1).dtype == np.float32
+    assert SINGLE.checked([[1, 2], [3, 4]], 2).tolist() == [[1, 2], [3, 4]]
+    assert SINGLE.checked(np.ones((1, 2), np.float16), 1).dtype == np.float32

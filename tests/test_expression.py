@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.errors import InputError
-from bench.expression import Call, Kind, Name, leaves, parse_expression, split_list
+from bench.expression import Call, Kind, Name, Stage, Staged, Weighted, leaves, parse_expression, split_list, stages
 
 TREES = {
     "bm25": Name("bm25"),
@@ -61,7 +61,15 @@ def test_other_spellings_print_in_the_one_form(typed: str, printed: str) -> None
         ("a,b", "expected the end here", " ^"),
         ("a)", "expected the end here", " ^"),
         ("a*0.3", "expected the end here", " ^"),
-        ("bm25 >> cross:x", "expected the end here", "     ^"),
+        ("bm25 > cross:x", "expected '>>' here", "     ^"),
+        ("bm25 >> x", "expected a stage here, such as cross:NAME, late:NAME, llm:NAME, prf(3) or rm3(10)", "        ^"),
+        ("bm25 >>", "expected a stage, such as cross:NAME or prf(3) here", "       ^"),
+        ("a >> cross:x[", "expected a number of documents and ']' here, such as [50]", "             ^"),
+        ("a >> cross:x[0]", "expected a number of documents and ']' here, such as [50]", "             ^"),
+        ("a >> cross:x[5] b", "expected the end here", "                ^"),
+        ("a >> prf(3, prf(2))", "expected ',' or ')' here", "               ^"),
+        ("sum(a*b)", "expected a weight here, such as 0.3", "      ^"),
+        ("a*0.3", "expected the end here", " ^"),
         ("'a'(b)", "expected the end here", "   ^"),
         ("'abc", "the quote that opens here is not closed", "^"),
         ("rrf(a, 'b)", "the quote that opens here is not closed", "       ^"),
@@ -114,3 +122,43 @@ def test_the_leaves_are_the_models_from_left_to_right() -> None:
 )
 def test_a_list_splits_at_commas_outside_brackets_and_quotes(text: str, items: list[str]) -> None:
     assert split_list(text) == items
+
+
+@pytest.mark.parametrize(
+    ("typed", "canonical"),
+    [
+        ("bm25>>cross:x", "bm25 >> cross:x"),
+        ("bm25 >> cross:x [50]", "bm25 >> cross:x[50]"),
+        ("m + prf(3)", "m >> prf(3)"),
+        ("m+prf(3)", "m >> prf(3)"),
+        ("hf:a/b+c", "hf:a/b+c"),
+        ("sum( a * 0.3 , b*.7,norm=minmax)", "sum(a*0.3, b*.7, norm=minmax)"),
+        (
+            "rrf(a >> cross:x[5], b >> prf(3, alpha=0.4), k=1) >> late:y",
+            "rrf(a >> cross:x[5], b >> prf(3, alpha=0.4), k=1) >> late:y",
+        ),
+        ("sum(a >> cross:x*0.5, b)", "sum(a >> cross:x*0.5, b)"),
+        ("a >> 'cross:/my folder'[3]", "a >> 'cross:/my folder'[3]"),
+        ("hyde(a, llm=http://h/v1#m)", "hyde(a, llm=http://h/v1#m)"),
+    ],
+)
+def test_stages_and_weights_print_as_they_are_typed(typed: str, canonical: str) -> None:
+    tree = parse_expression(typed)
+    assert str(tree) == canonical
+    assert parse_expression(canonical) == tree
+
+
+def test_stages_bind_last_and_from_left_to_right() -> None:
+    tree = parse_expression("rrf(a, b >> prf(3)) >> cross:x[50] >> rm3(10, terms=5)")
+    assert isinstance(tree, Staged)
+    assert tree.stage == Stage("rm3", None, ("10",), (("terms", "5"),))
+    assert isinstance(tree.first, Staged)
+    assert tree.first.stage == Stage("cross", "x", depth=50)
+    assert isinstance(tree.first.first, Call)
+    assert [str(stage) for stage in stages(tree)] == ["prf(3)", "cross:x[50]", "rm3(10, terms=5)"]
+    assert list(leaves(tree)) == [Name("a"), Name("b")]
+
+
+def test_a_weight_stays_as_it_was_typed() -> None:
+    tree = parse_expression("sum(a*0.30, b)")
+    assert tree == Call("sum", (Weighted(Name("a"), "0.30"), Name("b")))

@@ -258,7 +258,7 @@ def test_half_precision_is_near_the_full_one_and_of_full_length(folders: Path, s
     model = encoder(folders / "bare", similarity=similarity, dtype="bfloat16")
     half = model.encode(TEXTS, "document", "en")
     assert half.dtype == full.dtype == np.float32
-    assert str(next(model._model.parameters()).dtype) == "torch.bfloat16"
+    assert str(next(model.model.parameters()).dtype) == "torch.bfloat16"
     assert not np.array_equal(half, full)
     assert (np.sum(unit(half) * unit(full), axis=1) > 0.999).all()
     if similarity == "cosine":

@@ -44,12 +44,12 @@ def _wrapped(tokenizer: Any) -> Any:
     )
 
 
-def save_encoder(folder: Path, tokenizer: Any) -> Path:
+def save_encoder(folder: Path, tokenizer: Any, seed: int = 7) -> Path:
     """A plain folder with a random mT5 encoder (32 dimensions, two layers) and its tokenizer, without modules.json."""
     import torch
     from transformers import MT5Config, MT5EncoderModel
 
-    torch.manual_seed(7)
+    torch.manual_seed(seed)
     # Weights ten times the usual spread: else all vectors of so small a model point one way.
     config = MT5Config(
         vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, initializer_factor=10.0
@@ -68,10 +68,15 @@ def save_model(
     lengths: tuple[int, int] | None = None,
     similarity: str | None = None,
     normalized: bool = False,
+    projection: int | None = None,
 ) -> Path:
-    """A sentence-transformers folder over such an encoder; `lengths` are those of a query and of a document."""
+    """A sentence-transformers folder over such an encoder; `lengths` are those of a query and of a document.
+
+    `projection` is the number of dimensions that a dense layer after the pooling leaves.
+    """
+    import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.base.modules import Normalize, Transformer
+    from sentence_transformers.base.modules import Dense, Normalize, Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     encoder = save_encoder(folder.with_name(folder.name + "-encoder"), tokenizer)
@@ -79,6 +84,7 @@ def save_model(
     modules = [
         Transformer(str(encoder), **limits),
         Pooling(32, pooling_mode=pooling),
+        *([Dense(32, projection, bias=False, activation_function=torch.nn.Identity())] if projection else []),
         *([Normalize()] if normalized else []),
     ]
     model = SentenceTransformer(modules=modules, prompts=prompts or {}, similarity_fn_name=similarity, device="cpu")

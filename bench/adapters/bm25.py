@@ -136,7 +136,19 @@ class BM25:
         if self._index is None:
             raise RuntimeError("search before index")
         index = self._index
-        return {query.id: _best(index, query.text, k) for query in queries}
+        return {query.id: _best(index, Counter(index.analysis.analyse(query.text)), k) for query in queries}
+
+    def terms(self, text: str) -> list[str]:
+        """The terms of a text as the index has them."""
+        if self._index is None:
+            raise RuntimeError("search before index")
+        return list(self._index.analysis.analyse(text))
+
+    def search_terms(self, weights: Mapping[str, float], k: int) -> Ranking:
+        """The best documents for weighted terms: a query has each of its terms as often as it has it."""
+        if self._index is None:
+            raise RuntimeError("search before index")
+        return _best(self._index, weights, k)
 
 
 def _weights(rows: Ragged, n_terms: int, settings: Settings) -> csc_array:
@@ -153,11 +165,10 @@ def _weights(rows: Ragged, n_terms: int, settings: Settings) -> csc_array:
     return csc_array((built["data"], built["indices"], built["indptr"]), shape=shape)
 
 
-def _best(index: Index, text: str, k: int) -> Ranking:
-    terms = [index.vocabulary[term] for term in index.analysis.analyse(text) if term in index.vocabulary]
-    if not terms:
+def _best(index: Index, weights: Mapping[str, float], k: int) -> Ranking:
+    counts = {index.vocabulary[term]: weight for term, weight in weights.items() if term in index.vocabulary}
+    if not counts:
         return rank([], [])
-    counts = Counter(terms)
     # Summed in float64 in the order of the query and rounded once: what is equal in the formula is equal here, and the
     # order of the documents has no part in it.
     scores = (index.weights[:, list(counts)] @ np.array(list(counts.values()), dtype=np.float64)).astype(np.float32)

@@ -3,100 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bench.adapters.encoded import EncodedCorpus
 from bench.collection import Corpus, Query
-from bench.encoding import TextEncoder
-from bench.errors import StoppedError
 from bench.ranking import Ranking, Run
-from bench.search import search
-from bench.store import SHARD_SIZE, Shard, VectorStore
-from bench.watch import Watch
+from bench.retriever import Vectors
+from bench.search import Found, search
+from bench.store import Shard
 
 
-@dataclass
 class DenseRetriever:
-    """Encodes a corpus into the store, shard by shard, and searches it exactly.
+    """Encodes a corpus into the store and searches it exactly. Arguments are those of `EncodedCorpus`."""
 
-    `shards` and `query_shards` are what the last index and search used: found in the store or encoded.
-    """
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.encoded = EncodedCorpus(*arguments, **options)
 
-    encoder: TextEncoder
-    store: VectorStore
-    watch: Watch
-    query_language: str = "und"
-    shard_size: int = SHARD_SIZE
-    shards: list[Shard] = field(default_factory=list)
-    query_shards: list[Shard] = field(default_factory=list)
-    _corpus: Corpus | None = None
+    @property
+    def shards(self) -> list[Shard]:
+        """The documents that were indexed last."""
+        return self.encoded.shards
+
+    @property
+    def query_shards(self) -> list[Shard]:
+        """The queries that were searched for last."""
+        return self.encoded.query_shards
 
     def index(self, corpus: Corpus, workdir: Path) -> None:
-        """Make sure that every shard of the corpus is in the store.
-
-        Shards that another process is encoding are left to it and waited for at the end.
-        """
-        found: dict[int, Shard] = {}
-        for wait in (False, True):
-            for number, texts in enumerate(_windows(corpus, self.shard_size)):
-                if number not in found:
-                    shard = self._shard(texts, corpus.language, wait)
-                    if shard:
-                        found[number] = shard
-            if len(found) == number + 1:
-                break
-        self._corpus = corpus
-        self.shards = [found[number] for number in sorted(found)]
-        _refuse_unequal(self.shards)
+        """Make sure that every shard of the corpus is in the store."""
+        self.encoded.encode(corpus)
 
     def search(self, queries: Sequence[Query], k: int) -> Run:
         """The exact top k of every query."""
-        if self._corpus is None:
-            raise RuntimeError("index a corpus before searching")
-        if not queries:
-            return {}
-        ids = self._corpus.ids
-        vectors = self._encode_queries([query.text for query in queries])
-        with self.watch.phase("search"):
-            found = search(vectors, [shard.path for shard in self.shards], ids, k, progress=self.watch.searched)
+        return next(self.search_batches([queries] if queries else [], k), {})
+
+    def search_batches(self, batches: Sequence[Sequence[Query]], k: int) -> Iterator[Run]:
+        """The same, one batch of queries after the other; all are encoded before the first search."""
+        if not batches:
+            return
+        vectors = self.encode_queries([query.text for batch in batches for query in batch])
+        start = 0
+        for batch in batches:
+            yield self.run(batch, vectors[start : start + len(batch)], k)
+            start += len(batch)
+
+    def encode_queries(self, texts: list[str]) -> Vectors:
+        """The vectors of queries, from the store or made."""
+        self.encoded.corpus  # noqa: B018 - queries are encoded for a corpus
+        return np.concatenate(self.encoded.encode_queries(texts))
+
+    def run(self, queries: Sequence[Query], vectors: Vectors, k: int) -> Run:
+        """The exact top k for vectors that stand for the queries."""
+        ids = self.encoded.corpus.ids
         return {
             query.id: Ranking([name.decode() for name in ids.take(hits.rows)], hits.scores)
-            for query, hits in zip(queries, found, strict=True)
+            for query, hits in zip(queries, self.nearest(vectors, k), strict=True)
         }
 
-    def _shard(self, texts: list[str], language: str, wait: bool) -> Shard | None:
-        with self.watch.phase("encode_documents"):
-            shard = self.store.get(self.encoder, texts, "document", language, self.watch.encoded, wait)
-        if shard and shard.reused:
-            self.watch.reused(len(texts))
-        return shard
+    def nearest(self, vectors: Vectors, k: int) -> list[Found]:
+        """The rows of the corpus that are nearest to each vector, with their scores."""
+        paths, watch = [shard.path for shard in self.shards], self.encoded.watch
+        with watch.phase("search"):
+            return search(vectors, paths, self.encoded.corpus.ids, k, progress=watch.searched)
 
-    def _encode_queries(self, texts: list[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        self.query_shards = []
-        for start in range(0, len(texts), self.shard_size):
-            with self.watch.phase("encode_queries"):
-                part = texts[start : start + self.shard_size]
-                shard = self.store.get(self.encoder, part, "query", self.query_language)
-            if shard is None:
-                raise RuntimeError("the store gave up waiting for a shard")
-            self.query_shards.append(shard)
-        _refuse_unequal([*self.shards[:1], *self.query_shards])
-        return np.concatenate([np.load(shard.path, allow_pickle=False) for shard in self.query_shards])
-
-
-def _refuse_unequal(shards: Sequence[Shard]) -> None:
-    dimensions = list(dict.fromkeys(shard.meta["dimension"] for shard in shards))
-    if len(dimensions) > 1:
-        raise StoppedError(
-            f"the model returned vectors of {dimensions[0]} dimensions and of {dimensions[1]}: all its vectors, of "
-            "queries and of documents, must have the same"
-        )
-
-
-def _windows(corpus: Corpus, size: int) -> Iterator[list[str]]:
-    docs = corpus.docs()
-    while window := [doc.text for doc in islice(docs, size)]:
-        yield window
+    def rows(self, rows: NDArray[np.int64]) -> Vectors:
+        """The vectors of some rows of the corpus, in the order given."""
+        starts = np.cumsum([0, *(shard.rows for shard in self.shards)])
+        found = np.empty((len(rows), self.shards[0].meta["dimension"]), dtype=np.float32)
+        numbers = np.searchsorted(starts, rows, side="right") - 1
+        for number in np.unique(numbers):
+            here = np.flatnonzero(numbers == number)
+            stored = np.load(self.shards[number].path, mmap_mode="r", allow_pickle=False)
+            found[here] = stored[rows[here] - starts[number]]
+        return found

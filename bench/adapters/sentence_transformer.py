@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.encoding import BatchLimits, Side, TokenCount, unit_length
+from bench.adapters.complete import nothing_made_up, parts, refuse_incomplete
+from bench.adapters.families import DENSE, Family
+from bench.adapters.remote_code import UNTRUSTED
+from bench.encoding import BatchLimits, Side, TokenCount
 from bench.errors import InputError, MissingError, StoppedError
 from bench.model import Lengths, Sides
-from bench.retriever import Vectors
 from bench.weights import Located, version
 
 VERSION = 1
@@ -30,7 +32,10 @@ _GPU_LIMITS = BatchLimits(tokens=65536, texts=512)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a card or an option says of how to encode; None is the model's own."""
+    """What a card or an option says of how to encode; None is the model's own.
+
+    `remote_code` says which trusted code runs: commits by repository, or `.` for the folder's own files.
+    """
 
     prompts: Sides | None = None
     pooling: str | None = None
@@ -39,67 +44,80 @@ class Settings:
     dtype: str = "float32"
     device: str | None = None
     trust_remote_code: bool = False
+    remote_code: dict[str, Any] | None = None
 
 
 class SentenceTransformerEncoder:
-    """Texts to vectors by a sentence-transformers folder; the model is loaded at the first text that needs it."""
+    """Texts to vectors by a sentence-transformers folder; the model is loaded at the first text that needs it.
+
+    `family` says which of the library's kinds of model it is, and so the form of its vectors.
+    """
 
     uses_language = False
 
-    def __init__(self, weights: Located, settings: Settings) -> None:
-        self._weights, self._settings = weights, settings
+    def __init__(self, weights: Located, settings: Settings, family: Family = DENSE) -> None:
+        refuse_incomplete(weights)
+        family.refuse_without_head(weights)
+        self._weights, self._settings, self._family = weights, settings, family
+        self.form = family.form
         own = weights.config("config_sentence_transformers.json")
         self._prompts = settings.prompts or _own_prompts(own)
-        self._similarity = settings.similarity or own.get("similarity_fn_name") or "cosine"
-        if self._similarity not in ("cosine", "dot"):
+        self._similarity = settings.similarity or own.get("similarity_fn_name") or family.similarities[0]
+        if self._similarity not in family.similarities:
             raise InputError(
-                f"{weights.name}: its similarity is {self._similarity!r}; a card can say `similarity: cosine` or `dot`"
+                f"{weights.name}: its similarity is {self._similarity!r}; a card can say `similarity: "
+                f"{' or '.join(family.similarities)}`"
             )
+
+    @property
+    def mean_of_queries(self) -> bool:
+        """Whether MaxSim is divided by the number of a query's vectors."""
+        return str(self._similarity) == "meanmaxsim"
 
     def recipe(self, side: Side) -> dict[str, Any]:
         """All that makes the vectors of one side."""
         return {
-            "adapter": "sentence-transformers",
+            "adapter": self._family.adapter,
             "version": VERSION,
             "weights": self._weights.identity,
             "side": side,
             "prompt": self.prompt(side),
             "max_length": self._limit(side),
             "pooling": self._settings.pooling or self._own_pooling(),
+            "projection": self._projection(),
             "similarity": self._similarity,
             "dtype": self._settings.dtype,
             "stored": "float32",
             "backend": "torch",
             "attention": "default",
-        }
+        } | ({"remote_code": self._settings.remote_code} if self._settings.remote_code else {})
 
     def prompt(self, side: Side) -> str:
         """The exact text put before every text of that side."""
         return self._prompts.query if side == "query" else self._prompts.document
 
-    def encode(self, texts: Sequence[str], side: Side, language: str) -> Vectors:
-        """One forward pass over the texts."""
+    def encode(self, texts: Sequence[str], side: Side, language: str) -> Any:
+        """One forward pass over the texts, in the form of the family."""
         import torch
 
-        encode = self._model.encode_query if side == "query" else self._model.encode_document
+        encode = self.model.encode_query if side == "query" else self.model.encode_document
         try:
             vectors = encode(
                 list(texts),
                 prompt=self.prompt(side),
                 batch_size=max(1, len(texts)),
                 show_progress_bar=False,
-                convert_to_numpy=True,
+                **self._family.options,
             )
         except torch.OutOfMemoryError as error:
             raise StoppedError(
                 f"{self._weights.name}: the device's memory is full; what was finished is kept"
             ) from error
-        # Normalised here, in float32: in bfloat16 the lengths would be off by up to half a percent.
-        return unit_length(vectors) if self._similarity == "cosine" else np.asarray(vectors, dtype=np.float32)
+        return self._family.convert(vectors, self._similarity)
 
     def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount:
         """By the model's own tokenizer, prompt and specials included."""
-        tokenizer = self._model.tokenizer
+        tokenizer = self.model.tokenizer
         rows = tokenizer([self.prompt(side) + text for text in texts], truncation=False)["input_ids"]
         limit = self._effective_limit(side)
         lengths = np.array([min(len(row), limit) for row in rows], dtype=np.int64)
@@ -111,19 +129,19 @@ class SentenceTransformerEncoder:
 
     def rendered(self, text: str, side: Side) -> str:
         """The text as the model sees it, specials included, truncated as it is."""
-        model, task = self._model, side
+        model, task = self.model, side
         features = model.preprocess([text], prompt=self.prompt(side), task=task)
         return str(model.tokenizer.decode(features["input_ids"][0]))
 
     @property
     def limits(self) -> BatchLimits:
-        return _GPU_LIMITS if self._model.device.type == "cuda" else _CPU_LIMITS
+        return _GPU_LIMITS if self.model.device.type == "cuda" else _CPU_LIMITS
 
     def environment(self) -> dict[str, Any]:
         """Versions and device that the vectors were made with."""
         import torch
 
-        device = self._model.device
+        device = self.model.device
         name = (
             torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
         )
@@ -137,29 +155,42 @@ class SentenceTransformerEncoder:
         }
 
     @cached_property
-    def _model(self) -> Any:
+    def model(self) -> Any:
+        """The library's model, loaded at its first use."""
+        import sentence_transformers
         import torch
-        from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         settings = self._settings
         try:
-            model = SentenceTransformer(
-                str(self._weights.folder),
-                device=settings.device,
-                trust_remote_code=settings.trust_remote_code,
-                local_files_only=True,
-                model_kwargs={"dtype": getattr(torch, settings.dtype)},
-            )
+            with nothing_made_up(self._weights.name):
+                model = getattr(sentence_transformers, self._family.library)(
+                    str(self._weights.folder),
+                    device=settings.device,
+                    trust_remote_code=settings.trust_remote_code,
+                    local_files_only=True,
+                    model_kwargs={"dtype": getattr(torch, settings.dtype), **self._code},
+                    config_kwargs=self._code,
+                )
+        except MissingError:
+            raise
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise StoppedError(f"{self._weights.name}: there is not enough memory for these weights") from error
         except Exception as error:  # tokenizers and safetensors raise nothing more special for a damaged file
+            if "trust_remote_code" in str(error) and not settings.trust_remote_code:
+                raise InputError(f"{self._weights.name}: {UNTRUSTED}") from error
             raise MissingError(f"{self._weights.name}: cannot load these weights: {error}") from error
         self._set_pooling(model)
         self._set_lengths(model)
         return model
+
+    @property
+    def _code(self) -> dict[str, Any]:
+        """The commit of code from another repository, as the library takes it."""
+        commits = [commit for place, commit in (self._settings.remote_code or {}).items() if place != "."]
+        return {"code_revision": commits[0]} if commits else {}
 
     def _set_pooling(self, model: Any) -> None:
         """The card's pooling in the place of the folder's own."""
@@ -203,8 +234,14 @@ class SentenceTransformerEncoder:
         return min((int(n) for n in stated if n is not None and 0 < n < 1 << 30), default=None)
 
     def _effective_limit(self, side: Side) -> int:
-        most = self._limit(side) or self._model.max_seq_length or self._model.tokenizer.model_max_length
+        most = self._limit(side) or self.model.max_seq_length or self.model.tokenizer.model_max_length
         return int(min(most, 1 << 30))
+
+    def _projection(self) -> list[dict[str, Any]] | None:
+        """The dense layers after the pooling as the folder states them, None where it has none."""
+        keys = ("in_features", "out_features", "bias", "activation_function")
+        layers = [{key: p.config.get(key) for key in keys} for p in parts(self._weights) if p.kind == "Dense"]
+        return layers or None
 
     def _own_pooling(self) -> str | None:
         """What the library takes for a plain folder; None where modules.json says it."""
@@ -226,4 +263,8 @@ def _before_cut(row: list[int], limit: int, specials: set[int]) -> list[int]:
 def _own_prompts(config: dict[str, Any]) -> Sides:
     prompts = config.get("prompts") or {}
     documents = [prompts[key] for key in ("document", "passage", "corpus") if prompts.get(key)]
-    return Sides(query=prompts.get("query") or "", document=documents[0] if documents else "")
+    # PyLate's folders of the ColBERT family spell their prompts so.
+    return Sides(
+        query=prompts.get("query") or config.get("query_prefix") or "",
+        document=documents[0] if documents else config.get("document_prefix") or "",
+    )

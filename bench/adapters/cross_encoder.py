@@ -1,0 +1,91 @@
+"""Cross-encoders of sentence-transformers as re-rankers: one score for a query and a document read together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bench.adapters.complete import nothing_made_up, refuse_incomplete
+from bench.collection import Doc, Query
+from bench.errors import InputError, MissingError, StoppedError
+from bench.weights import Located, version
+
+_BATCH = 32
+
+
+class CrossEncoderReranker:
+    """A `bench.retriever.Reranker`: the model's logit for each pair, without the sigmoid, whose ends would be ties.
+
+    `max_length` cuts pairs at so many tokens, None at the model's own limit.
+    """
+
+    def __init__(
+        self, weights: Located, *, max_length: int | None = None, device: str | None = None, trust_code: bool = False
+    ) -> None:
+        refuse_incomplete(weights)
+        self._weights, self._max_length, self._device, self._trust = weights, max_length, device, trust_code
+        self._batch = _BATCH
+
+    def recipe(self) -> dict[str, Any]:
+        """All that makes the scores; loads no weights."""
+        return {
+            "adapter": "cross-encoder",
+            "version": 1,
+            "weights": self._weights.identity,
+            "max_length": self._max_length,
+            "dtype": "float32",
+        }
+
+    def score_all(self, pairs: Sequence[tuple[Query, Sequence[Doc]]]) -> list[list[float]]:
+        """A score for every document, query by query: higher is more relevant."""
+        return [self._scores([(query.text, doc.text) for doc in docs]) for query, docs in pairs]
+
+    def _scores(self, texts: list[tuple[str, str]]) -> list[float]:
+        import torch
+
+        if not texts:
+            return []
+        while True:
+            try:
+                found = self._model.predict(
+                    texts, batch_size=self._batch, activation_fn=torch.nn.Identity(), show_progress_bar=False
+                )
+                return [float(score) for score in np.asarray(found, dtype=np.float32).reshape(len(texts), -1)[:, 0]]
+            except torch.OutOfMemoryError as error:
+                if self._batch == 1:
+                    raise StoppedError(f"{self._weights.name}: the device's memory does not hold one pair") from error
+                self._batch //= 2
+
+    @cached_property
+    def _model(self) -> Any:
+        from sentence_transformers import CrossEncoder
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        try:
+            with nothing_made_up(self._weights.name):
+                model = CrossEncoder(
+                    str(self._weights.folder),
+                    device=self._device,
+                    trust_remote_code=self._trust,
+                    local_files_only=True,
+                )
+        except MissingError:
+            raise
+        except Exception as error:  # a damaged file raises whatever its reader raises
+            raise MissingError(f"{self._weights.name}: cannot load these weights: {error}") from error
+        if model.num_labels != 1:
+            raise InputError(
+                f"{self._weights.name}: a re-ranker has one label, this model has {model.num_labels}: it classifies"
+            )
+        if self._max_length is not None:
+            model.max_seq_length = self._max_length
+        return model
+
+    def environment(self) -> dict[str, Any]:
+        """Versions that the scores were made with."""
+        return {name: version(name) for name in ("sentence-transformers", "transformers", "torch")}

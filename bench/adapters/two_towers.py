@@ -1,0 +1,44 @@
+"""Two encoders, one for each side: a query's vector is made by other weights than a passage's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.encoding import BatchLimits, Side, TextEncoder, TokenCount
+from bench.retriever import Vectors
+
+
+@dataclass(frozen=True)
+class TwoTowers:
+    """The query's encoder and the passage's, as one; both must return vectors of one dimension."""
+
+    query: TextEncoder
+    document: TextEncoder
+
+    def _tower(self, side: Side) -> TextEncoder:
+        return self.query if side == "query" else self.document
+
+    @property
+    def uses_language(self) -> bool:
+        return self.query.uses_language or self.document.uses_language
+
+    @property
+    def limits(self) -> BatchLimits:
+        return self.document.limits
+
+    def recipe(self, side: Side) -> dict[str, Any]:
+        return self._tower(side).recipe(side)
+
+    def encode(self, texts: Sequence[str], side: Side, language: str) -> Vectors:
+        return self._tower(side).encode(texts, side, language)
+
+    def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount | None:
+        return self._tower(side).count_tokens(texts, side)
+
+    def rendered(self, text: str, side: Side) -> str:
+        return self._tower(side).rendered(text, side)
+
+    def environment(self) -> dict[str, Any]:
+        return self.document.environment()

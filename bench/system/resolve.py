@@ -1,0 +1,142 @@
+"""Who builds a system: tables from a card's kind, a `kind:` name or a function's name to what builds it."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bench.errors import InputError, unknown
+from bench.expression import Call, Expression, Kind, Name, Staged, Weighted, leaves, parse_expression
+from bench.registry import Registry
+from bench.system.own import own_object
+from bench.system.value import Context, Options, System
+
+
+class Builder(NamedTuple):
+    """A function as `module:name`, imported when it is first needed, and the options of a run that it takes.
+
+    It is called with the context and the part of the expression that it builds; a card's builder with the card too.
+    `usage` shows how the part is written.
+    """
+
+    place: str
+    takes: frozenset[str] = frozenset()
+    usage: str = ""
+
+    def __call__(self, *arguments: Any) -> System:
+        """The system that the function builds."""
+        module, _, name = self.place.partition(":")
+        built: System = getattr(importlib.import_module(module), name)(*arguments)
+        return built
+
+
+_DTYPE, _WEIGHTS = frozenset({"dtype"}), frozenset({"weights"})
+
+CARDS = {
+    "bm25": Builder("bench.system.lexical:bm25"),
+    "dense": Builder("bench.system.dense:carded", _DTYPE | _WEIGHTS),
+    "embedded": Builder("bench.system.embedded:carded"),
+    "sparse": Builder("bench.system.dense:carded", _DTYPE | _WEIGHTS),
+    "late": Builder("bench.system.dense:carded", _DTYPE | _WEIGHTS),
+    "mteb": Builder("bench.system.mteb:carded", _WEIGHTS),
+    "remote": Builder("bench.system.remote:carded"),
+}
+"""By the kind of a card."""
+
+KINDS = {
+    "mteb": Builder("bench.system.mteb:in_registry", _WEIGHTS, "mteb:ORG/NAME"),
+    "hf": Builder("bench.system.dense:on_hub", _DTYPE, "hf:ORG/NAME[@REV]"),
+    "late": Builder("bench.system.dense:of_family", _DTYPE, "late:NAME"),
+    "sparse": Builder("bench.system.dense:of_family", _DTYPE, "sparse:NAME"),
+    "openai": Builder("bench.system.remote:embeddings", usage="openai:URL#MODEL[@VERSION]"),
+    "path": Builder("bench.system.dense:in_folder", _DTYPE, "path:DIR"),
+    "python": Builder("bench.system.own:named", usage="python:MODULE:CLASS"),
+}
+"""By what stands before the colon of a name without a card."""
+
+FUNCTIONS = {
+    "rrf": Builder("bench.system.fusion:rrf", usage="rrf(a, b, k=60, depth=1000)"),
+    "sum": Builder("bench.system.fusion:weighted", usage="sum(a*0.3, b*0.7, norm=minmax, depth=1000)"),
+    "hyde": Builder("bench.system.rewriting:hyde", usage="hyde(a, llm=URL#MODEL)"),
+    "query2doc": Builder("bench.system.rewriting:query2doc", usage="query2doc(a, llm=URL#MODEL, repeat=1)"),
+    "translate": Builder("bench.system.rewriting:translate", usage="translate(a, llm=URL#MODEL, to=en)"),
+}
+"""By the name before the brackets; a function's options belong to its parts."""
+
+STAGES = {
+    "cross": Builder("bench.system.stages:cross", usage="a >> cross:NAME[100]"),
+    "late": Builder("bench.system.stages:late", usage="a >> late:NAME[100]"),
+    "llm": Builder("bench.system.stages:listwise", usage="a >> llm:URL#MODEL[100]"),
+    "prf": Builder("bench.system.stages:feedback", usage="m >> prf(3, alpha=0.4, beta=0.6)"),
+    "rm3": Builder("bench.system.stages:words", usage="bm25 >> rm3(10, terms=10, original=0.5)"),
+}
+"""By the name of a stage: what stands before its colon or its brackets."""
+
+
+def resolve(
+    model: Any, registry: Registry, options: Options, instruction: str | None = None, task: str | None = None
+) -> System:
+    """The system that an expression or a Python object is. Loads no weights, but looks that they are there."""
+    if not isinstance(model, str):
+        return own_object(model)
+    tree = parse_expression(model)
+    resolver = _Resolver(registry, options, instruction, task)
+    resolver.refuse_unused(tree)
+    return resolver.system(tree)
+
+
+@dataclass(frozen=True)
+class _Resolver:
+    registry: Registry
+    options: Options
+    instruction: str | None
+    task: str | None
+
+    def refuse_unused(self, tree: Expression) -> None:
+        """An option that no model of the expression takes would be passed over in silence: it is a mistake."""
+        takes = {option for leaf in leaves(tree) for option in self._taken(leaf)} if self._special else set()
+        if self.options.weights is not None and "weights" not in takes:
+            raise InputError(f"{tree}: --weights: no model in it takes weights from a folder")
+        if self.options.dtype not in (None, "float32") and "dtype" not in takes:
+            raise InputError(f"{tree}: --dtype {self.options.dtype}: no model in it has a dtype to choose")
+
+    @property
+    def _special(self) -> bool:
+        return self.options.weights is not None or self.options.dtype not in (None, "float32")
+
+    def _taken(self, leaf: Name | Kind) -> frozenset[str]:
+        if isinstance(leaf, Kind):
+            return KINDS[leaf.kind].takes if leaf.kind in KINDS else frozenset()
+        return CARDS[self.registry.model(leaf.text).kind].takes
+
+    def system(self, tree: Expression) -> System:
+        """The system that a part of an expression is."""
+        context = Context(self.registry, self.options, self.system, self.instruction, self.task)
+        if isinstance(tree, Call):
+            if tree.function not in FUNCTIONS:
+                usages = ", ".join(builder.usage for builder in FUNCTIONS.values())
+                raise unknown("function", tree.function, FUNCTIONS, f"known: {usages}")
+            return FUNCTIONS[tree.function](context, tree)
+        if isinstance(tree, Staged):
+            return self._staged(context, tree)
+        if isinstance(tree, Weighted):
+            raise InputError(f"{tree}: a weight has a meaning inside of sum(a*0.3, b*0.7) alone")
+        if isinstance(tree, Kind):
+            if tree.kind in STAGES and tree.kind not in KINDS:
+                raise InputError(f"{tree}: {tree.kind}: re-ranks what another model finds: {STAGES[tree.kind].usage}")
+            if tree.kind not in KINDS:
+                raise unknown("kind of model", tree.kind, KINDS, "bench models list")
+            return KINDS[tree.kind](context, tree)
+        card = self.registry.model(tree.text)
+        return CARDS[card.kind](context, tree, card)
+
+    def _staged(self, context: Context, tree: Staged) -> System:
+        name = tree.stage.name
+        if name not in STAGES:
+            usages = ", ".join(builder.usage for builder in STAGES.values())
+            raise unknown("stage", name, STAGES, f"known: {usages}")
+        builder = STAGES[name]
+        if (tree.stage.rest is None) != ("(" in builder.usage):
+            raise InputError(f"{tree}: a stage {name} is written as in {builder.usage}")
+        return builder(context, tree)

@@ -1,0 +1,22 @@
+"""The shipped cards as their YAML states them, families taken apart by a rule restated here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import yaml
+
+from bench.places import shipped
+
+
+def stated(kind: Literal["tasks", "models"]) -> dict[str, dict[str, Any]]:
+    """The fields of every card by its name, sorted: a family's fields, and a member's in their place."""
+    cards = {}
+    for path in shipped(kind).glob("*.yaml"):
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "family" not in value:
+            cards[path.stem] = value
+            continue
+        shared = {key: field for key, field in value.items() if key not in ("family", "models")}
+        cards |= {name: {**shared, "name": name, **(own or {})} for name, own in value["models"].items()}
+    return dict(sorted(cards.items()))
