@@ -5,11 +5,12 @@ Documents stream: a corpus can be read as often as needed and is never held as a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from bench.idtable import Ids
+from bench.ranking import Run
 
 Qrels = dict[str, dict[str, int]]
 """Query id -> document id -> relevance label (0 is judged not relevant, 1 and above relevant)."""
@@ -70,11 +71,45 @@ class Answered(Protocol):
 
 
 @runtime_checkable
+class Located(Protocol):
+    """A source that can say where one of its judgments stands."""
+
+    def line_of(self, query: str | None, document: str | None) -> str:
+        """`FILE:LINE` of the first judgment of a query or, if that is None, of a document; the file alone for none."""
+        ...
+
+
+@runtime_checkable
 class Sharded(Protocol):
     """A source whose documents lie in several files says how many it found."""
 
     @property
     def shards(self) -> int: ...
+
+
+@runtime_checkable
+class Sliced(Protocol):
+    """A source whose relevant documents fall into groups, such as languages, by which a measure can be told apart."""
+
+    def slices(self) -> Mapping[str, str]:
+        """Document id -> slice for every document that the qrels name; the order of the slices is that of tables."""
+        ...
+
+
+class OwnScore(NamedTuple):
+    """What the makers of a source make of a run: the score's name, what computed it, its value or why there is none."""
+
+    name: str
+    by: str
+    value: float | None
+    fault: str | None = None
+
+
+@runtime_checkable
+class SelfScored(Protocol):
+    """A source whose makers have a score of their own, which stands beside the measures and is never ranked."""
+
+    def own_score(self, run: Run) -> OwnScore: ...
 
 
 class Source(Protocol):
