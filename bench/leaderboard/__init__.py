@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.entry import Block, Entry
-from bench.errors import StoppedError
-from bench.files import dump_json, read_json, write_whole
-from bench.perquery import Row, read_rows, write_rows
+from bench.entry import Block, Entry, agree
+from bench.errors import BenchError, InputError, StoppedError
+from bench.files import dump_json, read_json, write_whole, writing
+from bench.leaderboard.upgrade import outdated, upgraded
+from bench.perquery import Row, digests_of, read_rows, write_rows
 
 SUPERSEDED = "superseded"
-_NOT_TASKS = {"reported", "imported", "releases"}
+RELEASES = "releases"
+NOT_TASKS = {"reported", "imported", RELEASES}
+"""Folders of a board that hold no entries."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,9 @@ class EntryFiles:
 
     @classmethod
     def on_board(cls, board: Path, entry: Entry) -> EntryFiles:
-        """`<board>/<task>/<stem>.json` and `.parquet`."""
+        """`<board>/<task>/<stem>.json` and `.parquet`. InputError for a sample: it is not the task."""
+        if entry.identity.get("sample"):
+            raise InputError(f"{entry.identity['model']} on {entry.identity['task']}: a sample may not enter a board")
         path = board / entry.folder / f"{entry.stem}.json"
         return cls(path, path.with_suffix(".parquet"), board)
 
@@ -41,14 +46,17 @@ def keep(files: EntryFiles, new: Entry, subset: str, block: Block, rows: list[Ro
     """Add one language, or further measures of it, to the entry of `new`'s identity, or begin it.
 
     Equal numbers rewrite nothing. Where the file there has another identity (the card has changed since), it is moved
-    to `superseded/` first. `order` is the card's order of measures. StoppedError where the folder cannot be written.
-    Returns the entry as it stands now.
+    to `superseded/` first; where other numbers replace some that a release names, it is copied there. `order` is the
+    card's order of measures. StoppedError where the folder cannot be written. Returns the entry as it stands now.
     """
-    with _locked(files.root, f"{new.folder}--{new.stem}"):
+    block = block | {"digests": digests_of(rows).get(subset, {})}
+    with locked(files.root, f"{new.folder}--{new.stem}"):
         old = read_entry(files.entry) if files.entry.exists() else None
         if old is not None and old.identity != new.identity:
             _supersede(files, old)
             old = None
+        if old is not None and subset in old.languages and not agree(old.languages[subset], block, old.measures):
+            _preserve(files, old)
         entry = (old or replace(new, measures=())).grown(subset, block, new.measures, order)
         if entry is old and files.scores.exists():
             return entry
@@ -62,30 +70,74 @@ def keep(files: EntryFiles, new: Entry, subset: str, block: Block, rows: list[Ro
 
 
 def read_entry(path: Path) -> Entry:
-    """The entry in a file; errors name the file."""
-    return Entry.from_dict(read_json(path), str(path))
+    """The entry in a file, of whatever format; errors name the file."""
+    return Entry.from_dict(upgraded(read_json(path), str(path)), str(path))
 
 
-def entries(root: Path) -> list[tuple[Path, Entry]]:
-    """All entries of a board, by task and file name; superseded ones are left out."""
-    paths = sorted(path for path in root.glob("*/*.json") if path.parent.name not in _NOT_TASKS)
-    return [(path, read_entry(path)) for path in paths]
+def entry_paths(board: Path) -> list[Path]:
+    """The files of all entries of a board, by task and file name; superseded ones are left out."""
+    return sorted(path for path in board.glob("*/*.json") if path.parent.name not in NOT_TASKS)
+
+
+def entries(board: Path) -> list[tuple[Path, Entry]]:
+    """All entries of a board with their files."""
+    return [(path, read_entry(path)) for path in entry_paths(board)]
+
+
+def upgrade_files(board: Path) -> list[Path]:
+    """Write every entry of an older format again in the present one, superseded ones included; their files.
+
+    Releases stay as they are: they are upgraded whenever they are read.
+    """
+    written = []
+    aside = [path for path in board.glob(f"*/{SUPERSEDED}/*.json") if path.parent.parent.name not in NOT_TASKS]
+    for path in (*entry_paths(board), *sorted(aside)):
+        if not outdated(read_json(path)):
+            continue
+        entry = read_entry(path)
+        with locked(board, f"{entry.folder}--{entry.stem}"):
+            write_whole(path, dump_json(read_entry(path).as_dict()).encode())
+        written.append(path)
+    return written
 
 
 def _supersede(files: EntryFiles, old: Entry) -> None:
-    folder = files.entry.parent / SUPERSEDED
-    try:
-        folder.mkdir(exist_ok=True)
-        # The entry last: as long as it stands there, a run that was broken off here moves the rest.
-        for file in (files.scores, files.entry):
+    """Move an entry aside."""
+    for file, target in _aside(files, old):
+        with writing(target.parent):
+            target.parent.mkdir(exist_ok=True)
             if file.exists():
-                file.replace(folder / f"{file.stem}--was-{old.hex}{file.suffix}")
-    except OSError as error:
-        raise StoppedError(f"{folder}: cannot write: {error.strerror or error}") from error
+                file.replace(target)
+
+
+def _preserve(files: EntryFiles, old: Entry) -> None:
+    """Copy an entry aside if a release names it: what was released can always be looked up."""
+    if any(names_entry(path, old) for path in (files.root / RELEASES).glob("*.json")):
+        for file, target in _aside(files, old):
+            with writing(target.parent):
+                write_whole(target, file.read_bytes())
+
+
+def names_entry(release: Path, entry: Entry) -> bool:
+    """Whether a release has an entry of that identity; one that cannot be read may have."""
+    try:
+        return any(row["identity"] == entry.identity for row in read_json(release)["entries"])
+    except (BenchError, KeyError, TypeError):
+        return True
+
+
+def _aside(files: EntryFiles, old: Entry) -> list[tuple[Path, Path]]:
+    """The files of an entry and where they go; the entry last: while it stands there, a second try moves the rest."""
+    stem = files.entry.parent / SUPERSEDED / f"{files.entry.stem}--was-{old.hex}"
+    taken = stem.parent / f"{stem.name}.json"
+    if taken.exists() and read_entry(taken).digest != old.digest:
+        stem = stem.with_name(f"{stem.name}-{old.digest[:8]}")
+    return [(file, stem.parent / f"{stem.name}{file.suffix}") for file in (files.scores, files.entry)]
 
 
 @contextmanager
-def _locked(root: Path, name: str) -> Iterator[None]:
+def locked(root: Path, name: str) -> Iterator[None]:
+    """Nobody else writes what goes by that name on this board meanwhile."""
     from filelock import FileLock
 
     folder = root / ".locks"

@@ -1,0 +1,54 @@
+"""The noise floor: how far a system differs from itself when it is run again with its batches cut in another way.
+
+It is stored with the baseline, in `<task>/noise/<stem>.json`, by measure and language, for one identity.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from bench.entry import FORMAT
+from bench.errors import InputError, MissingError
+from bench.files import dump_json, read_json, write_whole
+from bench.leaderboard.held import Held
+from bench.leaderboard.panels import read_columns
+
+
+def stored_noise(baseline: Held, measure: str) -> float:
+    """The largest difference over the languages that is stored for an entry; MissingError where none is."""
+    path = baseline.noise
+    if not path.exists():
+        raise MissingError("no noise floor is stored (bench check --store-noise)")
+    stored = read_json(path)
+    try:
+        if stored["id"] != baseline.entry.hex:
+            raise MissingError(f"the stored noise floor is of another identity ({path})")
+        return max(map(float, stored["differences"][measure].values()))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: no noise floor of {measure}: {error!r}; bench check --store-noise") from error
+
+
+def store_noise(baseline: Held, again: Held) -> tuple[Path, float]:
+    """Store how far a re-run of the same system differs; the file and the largest difference of any mean.
+
+    MissingError if it is another system.
+    """
+    if baseline.entry.identity != again.entry.identity:
+        files = f"{baseline.path}, {again.path}"
+        raise MissingError(f"{baseline.name}: not the same system: the identities differ ({files})")
+    differences = {}
+    for measure in baseline.entry.measures:
+        first, second = _means(baseline, measure), _means(again, measure)
+        differences[measure] = {code: abs(second[code] - first[code]) for code in first if code in second}
+    largest = max((value for row in differences.values() for value in row.values()), default=None)
+    if largest is None:
+        raise MissingError(f"{baseline.name}: the two runs have no language in common")
+    content = {"format": FORMAT, "id": baseline.entry.hex, "differences": differences}
+    write_whole(baseline.noise, dump_json(content).encode())
+    return baseline.noise, largest
+
+
+def _means(held: Held, measure: str) -> dict[str, float]:
+    columns = read_columns(held.scores, measure)
+    return {code: math.fsum(column.values) / len(column.values) for code, column in columns.items()}

@@ -1,0 +1,266 @@
+"""`bench board verify`: everything on a board that does not hold together, file by file. Nothing is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.collection import Qrels
+from bench.entry import Entry
+from bench.errors import BenchError, InputError, MissingError
+from bench.files import digest
+from bench.formats.trec import read_run
+from bench.leaderboard import NOT_TASKS, RELEASES, SUPERSEDED
+from bench.leaderboard.faults import Fault
+from bench.leaderboard.frozen import release_faults
+from bench.leaderboard.recomputed import flag_findings, row_findings, run_findings
+from bench.leaderboard.stored import Finding, findings
+from bench.leaderboard.upgrade import upgraded
+from bench.measure import Measure
+from bench.perquery import Row, read_rows, unknown_columns
+from bench.task import Task
+
+
+class Known(Protocol):
+    """What entries are compared with where it is to be had: cards of tasks, and judgments."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether judgments are looked for at all."""
+        ...
+
+    def task(self, name: str) -> Task | None:
+        """The card of a task, as results name it (`T` or `T@S`)."""
+        ...
+
+    def qrels(self, task: Task, split: str, subset: str) -> Qrels | None:
+        """The judgments of a subset."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An entry with its per-query scores as they lie there, and the folder of its runs where there is one."""
+
+    path: Path
+    entry: Entry
+    rows: list[Row]
+    runs: Path | None = None
+
+
+@dataclass
+class Verified:
+    """What was looked at and what was found; `unread` says what could not be looked at, for want of what."""
+
+    faults: list[Fault] = field(default_factory=list)
+    entries: int = 0
+    releases: int = 0
+    runs: int = 0
+    unread: list[str] = field(default_factory=list)
+
+    def add(self, where: str, found: Iterable[Finding]) -> None:
+        """Put findings down for a file."""
+        self.faults += [Fault(where, check, message) for check, message in found]
+
+
+def verify(board: Path, known: Known | None = None, runs: Path | None = None) -> Verified:
+    """Look at every file of a board; `runs` is a folder of results (`<task>/<stem>/`) whose runs are scored again."""
+    done = Verified()
+    done.faults += _strays(board)
+    seen: dict[str, list[str]] = {}
+    for path in _json_files(board):
+        where = path.relative_to(board).as_posix()
+        stored = check_entry(path, path.with_suffix(".parquet"), where, done, known, _runs_of(path, runs))
+        done.entries += 1
+        if stored is None:
+            continue
+        done.add(where, _place(path, stored.entry))
+        if path.parent.name != SUPERSEDED:
+            seen.setdefault(digest(stored.entry.identity), []).append(where)
+    for places in seen.values():
+        if len(places) > 1:
+            done.add(places[1], [("duplicate", f"{places[0]} has the same identity")])
+    for path in sorted((board / RELEASES).glob("*.json")):
+        done.releases += 1
+        done.faults += release_faults(board, path, _value(path, path.relative_to(board).as_posix(), done))
+    done.faults.sort()
+    return done
+
+
+def check_entry(
+    path: Path, scores: Path, where: str, done: Verified, known: Known | None, runs: Path | None = None
+) -> Stored | None:
+    """Check one entry with its scores, wherever it lies; None where it cannot be read as one.
+
+    `runs` is the folder of its runs, `<language>.trec.gz`.
+    """
+    value = _value(path, where, done)
+    if value is None:
+        return None
+    found = list(findings(value))
+    done.add(where, found)
+    if any(check in ("shape", "measure") for check, _ in found):
+        return None  # Nothing can be computed again from this.
+    entry = Entry.from_dict(value, where)
+    done.add(where, _by_card(entry, known))
+    rows = _rows(scores, where, done)
+    if rows is None:
+        return Stored(path, entry, [], runs)
+    done.add(where, row_findings(entry, rows))
+    stored = Stored(path, entry, rows, runs)
+    if known is not None and known.judged:
+        _again(stored, where, known, done)
+    return stored
+
+
+def _value(path: Path, where: str, done: Verified) -> dict[str, Any] | None:
+    """The object of a file in the present format."""
+    try:
+        return upgraded(strict_json(path), where)
+    except InputError as error:
+        check = "format" if ": format: " in str(error) else "json"
+        done.add(where, [(check, str(error).removeprefix(f"{where}: ").removeprefix("format: "))])
+    return None
+
+
+def strict_json(path: Path) -> Any:
+    """The JSON value of a file; InputError where it is not strict JSON, one key twice included."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"not strict JSON: {error}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not allowed")
+
+
+def _rows(path: Path, where: str, done: Verified) -> list[Row] | None:
+    if not path.exists():
+        done.add(where, [("scores missing", f"{path.name} is not there")])
+        return None
+    try:
+        further = unknown_columns(path)
+        rows = read_rows(path)
+    except (MissingError, TypeError, ValueError) as error:
+        done.add(where, [("scores file", str(error))])
+        return None
+    if further:
+        done.add(where, [("scores file", f"{path.name}: unknown columns {', '.join(further)}")])
+    if any(row.value is None or None in row[:3] for row in rows):
+        done.add(where, [("scores file", f"{path.name}: there are empty cells")])
+        return None
+    return rows
+
+
+def _again(stored: Stored, where: str, known: Known, done: Verified) -> None:
+    """Score the runs again, and look whether the flags are there."""
+    card = known.task(stored.entry.identity["task"])
+    if card is None:
+        done.unread.append(f"{where}: no card of {stored.entry.identity['task']}: nothing scored again")
+        return
+    for subset in (code for code in stored.entry.languages if code in card.languages):
+        qrels = known.qrels(card, stored.entry.identity["split"], subset)
+        if qrels is None:
+            done.unread.append(f"{where}: {subset}: no judgments at hand (--data): not scored again")
+            continue
+        run = None
+        path = stored.runs / f"{subset}.trec.gz" if stored.runs else None
+        if path is not None and path.exists():
+            try:
+                run = read_run(path, decode=True)
+                done.add(where, run_findings(stored.entry, subset, run, qrels, stored.rows))
+                done.runs += 1
+            except BenchError as error:
+                done.add(where, [("run", f"{subset}: {error}")])
+        elif stored.runs is not None:
+            done.unread.append(f"{where}: {subset}: no run in {stored.runs}")
+        done.add(where, flag_findings(stored.entry, subset, stored.rows, qrels, run))
+
+
+def _by_card(entry: Entry, known: Known | None) -> Iterator[Finding]:
+    card = known.task(entry.identity["task"]) if known else None
+    if card is None:
+        return
+    split = entry.identity["split"]
+    if split not in card.all_splits or entry.identity["task"] != card.named(split):
+        yield "card", f"the split {split!r} of {entry.identity['task']!r} is not one of {card.name}'s"
+        return
+    if entry.subsets != card.subsets_of(split):
+        yield "card", f"subsets: the card has {', '.join(card.subsets_of(split))}, found {', '.join(entry.subsets)}"
+        return
+    for subset, block in entry.languages.items():
+        if subset not in entry.subsets:  # That is a fault of its own.
+            continue
+        row = card.pinned(subset, split)
+        uncut = [m for m in entry.measures if block.get(m) is not None and Measure.parse(m).depth is None]
+        if card.ranked and uncut and block["recipe"]["k"] < card.depth:
+            yield "not for boards", f"{subset}: k = {block['recipe']['k']}: {uncut[0]} looks at the whole pool"
+        for pin, note in card.pins.items():
+            if pin in ("documents", "queries", "fingerprint") and note.strength == "hard":
+                expected = getattr(row, pin)
+                if expected is not None and block[pin] not in (expected, None):
+                    yield "card", f"{subset}: {pin}: the card says {expected}, found {block[pin]}"
+
+
+def _place(path: Path, entry: Entry) -> Iterator[Finding]:
+    aside = path.parent.name == SUPERSEDED
+    folder = path.parent.parent if aside else path.parent
+    if folder.name != entry.folder:
+        yield "place", f"the folder of the task {entry.identity['task']!r} is {entry.folder}/"
+    stem = f"{re.escape(entry.stem)}--was-{entry.hex}(-[0-9a-f]{{8}})?" if aside else re.escape(entry.stem)
+    if not re.fullmatch(stem, path.stem):
+        yield "place", f"the file of {entry.identity['model']!r} ({entry.hex}) is {entry.stem}.json"
+
+
+def _runs_of(path: Path, runs: Path | None) -> Path | None:
+    if runs is None or path.parent.name == SUPERSEDED:
+        return None
+    folder = runs / path.parent.name / path.stem
+    return folder if folder.is_dir() else None
+
+
+def _json_files(board: Path) -> list[Path]:
+    tasks = [folder for folder in board.iterdir() if folder.is_dir() and _is_task(folder)]
+    return sorted(path for folder in tasks for at in (folder, folder / SUPERSEDED) for path in at.glob("*.json"))
+
+
+def _is_task(folder: Path) -> bool:
+    return folder.name not in NOT_TASKS and not folder.name.startswith(".")
+
+
+def _strays(board: Path) -> Iterator[Fault]:
+    """Files that no part of a board is: left over, without their other half, or in no place of it."""
+    for path in sorted(board.rglob("*")):
+        parts = path.relative_to(board).parts
+        if path.is_dir() or parts[0] in (".locks", "imported", "reported") or parts in _BESIDE:
+            continue
+        where = "/".join(parts)
+        in_task = len(parts) == 2 or (len(parts) == 3 and parts[1] == SUPERSEDED)
+        if len(parts) == 3 and parts[1] == NOISE and path.suffix == ".json":
+            if not path.parents[1].joinpath(path.name).exists():
+                yield Fault(where, "stray", "a noise floor without its entry")
+            continue
+        release = parts[0] == RELEASES
+        if path.name.startswith(".") or not in_task or path.suffix not in ((".json",) if release else _HALVES):
+            yield Fault(where, "stray", "this does not belong on a board")
+        elif path.suffix == ".parquet" and not path.with_suffix(".json").exists():
+            yield Fault(where, "scores missing", "per-query scores without their entry")
+
+
+_HALVES = (".json", ".parquet")
+NOISE = "noise"
+"""The folder of noise floors, one an entry."""
+_BESIDE = {("README.md",), (".gitignore",), (".gitattributes",)}
