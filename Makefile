@@ -4,8 +4,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEMO := build/demo-board
 DEMO_MODELS := bm25,muse-small,me5-small-q4,rrf(bm25, me5-small-q4)
+REGRESSION := build/regression
 
-.PHONY: setup demo test slow check ci format clean help
+.PHONY: setup demo site test slow check regression ci format clean help
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,6 +28,9 @@ demo: setup  ## Measure four systems on the embedded collection and show the boa
 	@$(BIN)/bench board show --board $(DEMO) --measure nDCG@10
 	@echo "The board lies in $(DEMO), the runs in build/demo-cache/results. Next: $(BIN)/bench run --help"
 
+site: setup  ## Write the site of this repository's leaderboard into build/site.
+	@$(BIN)/bench site build --board leaderboards --out build/site --cache build/site-cache
+
 test: setup  ## Run the tests, offline.
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not slow" -n auto
 
@@ -38,7 +42,12 @@ check: setup  ## Lint, format, types.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-ci: check test slow  ## All of it.
+regression: setup  ## Measure two systems on the embedded collection and compare them with the committed board.
+	@rm -rf $(REGRESSION)
+	@$(BIN)/bench run --model bm25,muse-small --task mini --offline --quiet --cache $(REGRESSION)/cache --output $(REGRESSION)/results --board $(REGRESSION)/board > /dev/null
+	@$(BIN)/bench check --baseline leaderboards --candidate $(REGRESSION)/board --task mini --quiet --junit $(REGRESSION)/junit.xml --summary $(REGRESSION)/summary.md
+
+ci: check test regression slow  ## All of it.
 
 format: setup  ## Format the code.
 	@$(BIN)/ruff format .

@@ -10,8 +10,9 @@ from bench import scores
 from bench.collection import Qrels
 from bench.errors import InputError, unknown
 from bench.execute import execute
+from bench.flags import checked_note
 from bench.measure import Measure, parse_measures
-from bench.places import Places, default_cache, from_environment
+from bench.places import Places, bundled_hub, data_folder, default_cache, from_environment
 from bench.plan import Plan
 from bench.ranking import Ranking, rank
 from bench.registry import Registry
@@ -19,6 +20,7 @@ from bench.store import SHARD_SIZE
 from bench.system import Options, resolve
 from bench.task import Task
 from bench.watch import Watch
+from bench.weights import folders_of
 
 
 def run(
@@ -47,7 +49,7 @@ def planned(
     split: str | None = None,
     k: int | None = None,
     measures: Sequence[str] | None = None,
-    weights: str | Path | None = None,
+    weights: str | Path | Sequence[str | Path] | None = None,
     device: str | None = None,
     dtype: str | None = None,
     data: str | Path | None = None,
@@ -58,6 +60,8 @@ def planned(
     limit_docs: int | None = None,
     shard_size: int | None = None,
     seed: int = 0,
+    drop_self: bool = False,
+    note: str | None = None,
     allow_unpinned: bool = False,
     trust_remote_code: bool = False,
     offline: bool = False,
@@ -66,22 +70,29 @@ def planned(
     registry = Registry(_path(cards) or from_environment("BENCH_CARDS"))
     card = task if isinstance(task, Task) else registry.task(task)
     cache_folder = _path(cache) or default_cache()
+    copies = _path(data) or from_environment("BENCH_DATA")
     return Plan(
         system=resolve(
-            model, registry, Options(_path(weights), device, dtype, trust_remote_code, offline), card.instruction
+            model,
+            registry,
+            Options(folders_of(weights), device, dtype, trust_remote_code, offline, cache_folder, bundled_hub(copies)),
+            card.instruction,
+            card.name,
         ),
-        task=card,
+        task=_without_itself(card) if drop_self else card,
         languages=chosen_languages(card, languages, split),
         split=chosen_split(card, split),
         measures=parse_measures(measures) if measures else card.measure_values,
-        places=Places(_path(data) or from_environment("BENCH_DATA"), cache_folder, offline),
+        places=Places(data_folder(copies), cache_folder, offline),
         output=_path(output) or cache_folder / "results",
         board=_path(board),
         k=_at_least_one(k, "k"),
         limit_docs=_at_least_one(limit_docs, "limit_docs"),
         seed=seed,
+        drop_self=drop_self,
         allow_unpinned=allow_unpinned,
         shard_size=_at_least_one(shard_size, "shard_size") or SHARD_SIZE,
+        note=checked_note(note) if note is not None else None,
     )
 
 
@@ -115,6 +126,17 @@ def chosen_split(task: Task, split: str | None) -> str:
     if split is not None and split not in task.all_splits:
         raise unknown("split", split, task.all_splits, f"{task.name} has {', '.join(task.all_splits)}")
     return split or task.split
+
+
+def _without_itself(card: Task) -> Task:
+    """The task with a query's own id dropped from its ranking, which only a folder leaves open."""
+    if not card.name.startswith("path:"):
+        does = "is" if card.drop_query_id else "is not"
+        raise InputError(
+            f"--drop-self: {card.name} has a card, by which a document with the query's own id {does} dropped; the "
+            "option is for path:DIR alone"
+        )
+    return card.model_copy(update={"drop_query_id": True})
 
 
 def _at_least_one(value: int | None, name: str) -> int | None:

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from bench.answer_recall import span_answers
 from bench.checksums import Checksum, Checksums
-from bench.collection import Answers, Doc, Passage, Qrels, Query, Sharded, Source
+from bench.collection import Answers, Doc, Located, Passage, Qrels, Query, Sharded, Source
 from bench.errors import InputError, MissingError
 from bench.idtable import IdTable, IdWriter
 from bench.task import COUNTS, Task, document_text
@@ -42,6 +42,15 @@ class Census:
     counted: int | None = None
 
 
+class Counts(NamedTuple):
+    """What a census counts of the questions alone: known before a document is read."""
+
+    queries: int
+    judgments: int
+    positives: int
+    counted: int | None = None
+
+
 class Difference(NamedTuple):
     """A pin that the data do not meet."""
 
@@ -57,13 +66,12 @@ class Difference(NamedTuple):
 class CountedCorpus:
     """The corpus of one subset, as retrievers get it; its first complete reading is also the census.
 
-    Refuses, naming it, a document without text (unless the card keeps them) or an id that occurs twice, and an empty
-    corpus. `limit` reads only the first documents of the source (a sample). Ids go to a table below `workdir`, so that
-    nothing is held per document.
+    Refuses, naming it, a document without text (unless the card keeps them) or without an id, an id that occurs twice,
+    and an empty corpus. Ids go to a table below `workdir`, so that nothing is held per document.
     """
 
-    def __init__(self, task: Task, subset: str, source: Source, workdir: Path, limit: int | None = None) -> None:
-        self._task, self._subset, self._source, self._limit = task, subset, source, limit
+    def __init__(self, task: Task, subset: str, source: Source, workdir: Path) -> None:
+        self._task, self._subset, self._source = task, subset, source
         self._folder = workdir / "ids"
         self._sum: int | None = None
         self.count = 0
@@ -81,7 +89,7 @@ class CountedCorpus:
 
     def docs(self) -> Iterator[Doc]:
         if self._sum is not None:
-            yield from map(self._doc, self._passages())
+            yield from map(self._doc, self._source.passages())
             return
         try:
             with IdWriter(self._folder) as ids:
@@ -91,9 +99,11 @@ class CountedCorpus:
 
     def _counted(self, ids: IdWriter) -> Iterator[Doc]:
         total = count = 0
-        passages = iter(self._passages())
+        passages = iter(self._source.passages())
         while batch := list(islice(passages, _BATCH)):
             names = [passage.id for passage in batch]
+            if "" in names:
+                raise MissingError(f"{self._where}: document {count + names.index('') + 1:,} has an empty id")
             ids.add(names)
             for passage in batch:
                 total += _hash("document", passage)
@@ -121,27 +131,23 @@ class CountedCorpus:
 
     def raw_texts(self, ids: Container[str]) -> dict[str, str]:
         """The texts of a few documents as the source has them, without titles, found by one reading of the source."""
-        return {passage.id: passage.text for passage in self._passages() if passage.id in ids}
+        return {passage.id: passage.text for passage in self._source.passages() if passage.id in ids}
 
     def census(self, queries: Sequence[Query], qrels: Qrels | None, answers: Answers | None = None) -> Census:
         """The census, after a complete reading; reads the source once if nobody has yet."""
         if self._sum is None:
             for _ in self.docs():
                 pass
-        labels = [(q, d, label) for q, row in (qrels or {}).items() for d, label in row.items()]
+        labels = ((q, d, label) for q, row in (qrels or {}).items() for d, label in row.items())
         total = self._sum or 0
         total += sum(_hash("query", q) for q in queries) + sum(_hash("judgment", row) for row in labels)
         total += sum(_hash("answer", (q, text)) for q, texts in (answers or {}).items() for text in texts)
-        positives = sum(label > 0 for *_, label in labels)
-        counted = None if answers is None else sum(bool(span_answers(texts)) for texts in answers.values())
-        return Census(self.count, len(queries), len(labels), positives, f"{total % _MODULUS:064x}", counted)
+        counts = counts_of(queries, qrels, answers)
+        return Census(documents=self.count, fingerprint=f"{total % _MODULUS:064x}", **counts._asdict())
 
     @property
     def _where(self) -> str:
         return f"{self._task.name}, {self._subset}"
-
-    def _passages(self) -> Iterable[Passage]:
-        return islice(self._source.passages(), self._limit)
 
 
 def _hash(kind: str, parts: Iterable[object]) -> int:
@@ -150,13 +156,25 @@ def _hash(kind: str, parts: Iterable[object]) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), "big")
 
 
-def check_queries(where: str, queries: Sequence[Query], qrels: Qrels | None) -> None:
-    """Refuse what no run could mend: no queries, an id twice, an empty query, judgments for none of the queries."""
+def counts_of(queries: Sequence[Query], qrels: Qrels | None, answers: Answers | None = None) -> Counts:
+    """The counts of the questions, the judgments and the questions with an answer to look for."""
+    labels = [label for row in (qrels or {}).values() for label in row.values()]
+    counted = None if answers is None else sum(bool(span_answers(texts)) for texts in answers.values())
+    return Counts(len(queries), len(labels), sum(label > 0 for label in labels), counted)
+
+
+def check_queries(where: str, queries: Sequence[Query], qrels: Qrels | None, source: Source | None = None) -> None:
+    """Refuse what no run could mend: no queries, an id twice or empty, an empty query, judgments for other queries.
+
+    MissingError names the line of such a judgment where the `source` knows it.
+    """
     if not queries:
         raise MissingError(f"{where}: there are no queries")
     twice = [i for i, n in Counter(q.id for q in queries).items() if n > 1]
     if twice:
         raise MissingError(f"{where}: the query id {twice[0]!r} occurs twice")
+    if any(not q.id for q in queries):
+        raise MissingError(f"{where}: a query has an empty id")
     empty = [q.id for q in queries if not q.text.strip()]
     if empty:
         raise MissingError(f"{where}: the query {empty[0]!r} has no text")
@@ -164,7 +182,13 @@ def check_queries(where: str, queries: Sequence[Query], qrels: Qrels | None) -> 
     if unknown:
         raise MissingError(
             f"{where}: the qrels judge {len(unknown)} queries that are not there, the first {unknown[0]!r}"
+            f"{judged_at(source, query=unknown[0])}"
         )
+
+
+def judged_at(source: Source | None, *, query: str | None = None, document: str | None = None) -> str:
+    """` (FILE:LINE)` of the first judgment of a query or of a document; nothing where the source does not know."""
+    return f" ({source.line_of(query, document)})" if isinstance(source, Located) else ""
 
 
 def file_differences(
@@ -189,10 +213,10 @@ def file_differences(
     return found
 
 
-def census_differences(task: Task, subset: str, census: Census, split: str | None = None) -> list[Difference]:
-    """Counts and fingerprint that are not the card's for the split, its own unless given."""
+def census_differences(task: Task, subset: str, census: Census | Counts, split: str | None = None) -> list[Difference]:
+    """Counts and fingerprint that are not the card's for the split, its own unless given; of counts, those alone."""
     row = task.pinned(subset, split or task.split)
-    pairs = [(pin, getattr(row, pin), getattr(census, pin)) for pin in _COUNTED]
+    pairs = [(pin, getattr(row, pin), getattr(census, pin)) for pin in _COUNTED if hasattr(census, pin)]
     return [Difference(p, want, seen, _hard(task, p)) for p, want, seen in pairs if want is not None and want != seen]
 
 

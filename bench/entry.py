@@ -17,7 +17,11 @@ from bench.files import digest
 
 FORMAT = 1
 Block = dict[str, Any]
-"""One language's numbers (measures, `queries`, `documents`, `judged`, `saturated`), flags, notes, pins and recipe."""
+"""One language's numbers (measures, `queries`, `scored`, `documents`, `judged`, `saturated`), flags, pins and recipe.
+
+`digests` are those of its per-query scores by measure, `note` what whoever measured it says of its flags.
+"""
+COUNTS = ("queries", "scored", "documents", "judged")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,19 @@ class Entry:
         return name if self.bare else f"{name}--{self.hex}"
 
     @property
+    def numbers(self) -> dict[str, dict[str, Any]]:
+        """By language every measure, null where it has none, and the counts: what a release freezes."""
+        return {
+            subset: {key: block.get(key) for key in (*self.measures, *COUNTS)}
+            for subset, block in self.languages.items()
+        }
+
+    @property
+    def digest(self) -> str:
+        """sha256 over identity and numbers alone: another format of the file does not change it."""
+        return digest({"identity": self.identity, "numbers": self.numbers})
+
+    @property
     def folder(self) -> str:
         """The folder of the task on a board: `T`, or `T@S` for another split than the card's."""
         return task_folder(self.identity["task"])
@@ -54,15 +71,14 @@ class Entry:
     def grown(self, subset: str, block: Block, measures: Sequence[str], order: Sequence[str]) -> Entry:
         """The entry with a language added, replaced or completed by further measures.
 
-        A block that agrees with the one that was there adds its measures to it, and leaves it as it was if it has no
-        further ones. `measures` are those of the block; `order` is the card's, which comes first.
+        A block that agrees with the one that was there adds its measures and its note to it, and leaves it as it was if
+        it has neither. `measures` are those of the block; `order` is the card's, which comes first.
         """
         old = self.languages.get(subset)
         if old is not None and agree(old, block, self.measures):
-            if all(measure in old for measure in measures):
+            if _adds_nothing(old, block, measures):
                 return self
-            saturated = dict.fromkeys((*old["saturated"], *block["saturated"]))
-            block = old | block | {"saturated": list(saturated)}
+            block = _joined(old, block, measures)
         languages = self.languages | {subset: block}
         present = dict.fromkeys((*order, *self.measures, *measures))
         return replace(
@@ -71,11 +87,18 @@ class Entry:
             languages={code: languages[code] for code in self.subsets if code in languages},
         )
 
+    @property
+    def checksum(self) -> str:
+        """sha256 over all that the entry holds, recipes, flags and notes included."""
+        content = (self.identity, self.bare, list(self.measures), list(self.subsets), self.languages)
+        return digest(list(content))
+
     def as_dict(self) -> dict[str, Any]:
-        """The entry as it is stored."""
+        """The entry as it is stored; the checksum is that of its content, so that an edit of any part is found."""
         return {
             "format": FORMAT,
             "id": self.hex,
+            "checksum": self.checksum,
             "identity": self.identity,
             "bare": self.bare,
             "measures": list(self.measures),
@@ -107,9 +130,29 @@ class Entry:
 
 
 def agree(old: Block, new: Block, measures: Sequence[str]) -> bool:
-    """Whether two blocks of one identity say the same: same data, and equal values of every measure both have."""
+    """Whether two blocks of one identity say the same: same data, and equal values of every measure both have.
+
+    Where both know the digests of their per-query scores, those are equal too.
+    """
     common = [measure for measure in measures if measure in old and measure in new]
-    return all(old.get(key) == new.get(key) for key in (*common, *_DATA))
+    mine, theirs = (block.get("digests", {}) for block in (old, new))
+    alike = all(mine[measure] == theirs[measure] for measure in mine.keys() & theirs.keys())
+    return alike and all(old.get(key) == new.get(key) for key in (*common, *_DATA))
+
+
+def _adds_nothing(old: Block, new: Block, measures: Sequence[str]) -> bool:
+    noted = new.get("note") in (None, old.get("note"))
+    return noted and all(m in old for m in measures) and new.get("digests", {}).keys() <= old.get("digests", {}).keys()
+
+
+def _joined(old: Block, new: Block, measures: Sequence[str]) -> Block:
+    """Both blocks in one; the recipe and the date are the older one's unless the newer one has further measures."""
+    both = new | old if all(measure in old for measure in measures) else old | new
+    saturated = dict.fromkeys((*old["saturated"], *new["saturated"]))
+    joined = both | {"saturated": list(saturated), "digests": old.get("digests", {}) | new.get("digests", {})}
+    if "slices" in joined:
+        joined["slices"] = old.get("slices", {}) | new.get("slices", {})
+    return joined | {key: new.get(key) or old[key] for key in ("note",) if new.get(key) or old.get(key)}
 
 
 _DATA = ("queries", "documents", "judged", "pins", "fingerprint", "unanswered")

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.answer_recall import answer_recall
 from bench.census import (
     Census,
     CountedCorpus,
     Difference,
     PinState,
     census_differences,
-    check_queries,
     file_differences,
+    judged_at,
     pin_state,
     uncertain_counts,
 )
 from bench.checksums import Checksums
-from bench.collection import Answered, Answers, Qrels, Source
+from bench.collection import SelfScored, Sliced, Source
 from bench.entry import Block, Entry
 from bench.errors import MissingError, StoppedError
 from bench.files import check_writable
@@ -29,14 +28,16 @@ from bench.leaderboard import EntryFiles, keep
 from bench.loaders import open_source
 from bench.perquery import rows_of
 from bench.plan import Plan
-from bench.ranking import Ranking, Run, in_order, rank
+from bench.questions import Questions, read_questions
+from bench.ranking import Run
 from bench.report import Facts, block_of, identity_of, result_of
-from bench.scores import Scores, evaluate, refuse_without_answers
+from bench.sample import sampled
+from bench.scores import Scores, refuse_without_answers
+from bench.scoring import Truth, search_and_score
 from bench.seeding import seeded
 from bench.store import VectorStore
 from bench.system import Setting
 from bench.watch import Watch
-from bench.words import word_tokenizer
 from bench.workdir import sweep, workdir
 
 
@@ -77,7 +78,7 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
     for folder in (plan.output, _board(plan)):
         if folder is not None:
             check_writable(folder)  # Before the first batch: nobody wants to hear it after hours of encoding.
-    known = [plan.task.languages[subset].documents for subset in sources]
+    known = [_expected(plan, subset) for subset in sources]
     total = sum(n for n in known if n is not None) if None not in known else None
     watch.plan(f"{plan.system.name} on {plan.task.name}", total)
     for subset, source in sources.items():
@@ -111,12 +112,12 @@ def rehearse(plan: Plan) -> dict[str, Any]:
 
 def _blank(plan: Plan) -> Entry:
     """The entry of the plan's identity, without any language yet."""
-    bare = plan.system.bare and not plan.limit_docs
+    bare = plan.system.bare and not plan.limit_docs and not plan.drop_self
     return Entry(identity_of(plan), bare, tuple(map(str, plan.measures)), plan.subsets, {})
 
 
 def _open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
-    """Look for all files before the first batch: presence and checksums."""
+    """Look at all files before the first batch: presence, checksums, and whether the questions are the card's."""
     sources: dict[str, Source] = {}
     faults: list[str] = []
     for subset in plan.languages:
@@ -128,6 +129,8 @@ def _open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
             faults.append(str(error))
             continue
         _refuse([d for d in _file_differences(plan, subset, sources[subset]) if d.hard], plan, subset)
+        if sources[subset].files:  # Other sources may load a whole collection to answer.
+            _questions(plan, subset, sources[subset])
     if not sources:
         raise MissingError("\n".join(faults))
     notes += [f"missing: {fault}" for fault in faults]
@@ -153,16 +156,15 @@ def _measured(plan: Plan, subset: str, source: Source, watch: Watch, outcome: _O
 
 def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
     """Index, search and score one language."""
-    watch.begin(subset, plan.task.languages[subset].documents)
-    where = f"{plan.task.name}, {subset}"
-    queries, qrels = source.queries(), source.qrels()
-    answers = source.answers() if isinstance(source, Answered) else None
-    check_queries(where, queries, qrels)
+    watch.begin(subset, _expected(plan, subset))
+    questions = _questions(plan, subset, source)
+    queries, qrels, answers = questions
     if qrels is not None:
         refuse_without_answers(plan.measures)
+    sample = sampled(source, plan.sample, qrels, answers) if plan.sample else None
     with workdir(plan.places.cache) as folder:
-        corpus = CountedCorpus(plan.task, subset, source, folder, plan.limit_docs)
-        corpus.unseen = {doc for labels in (qrels or {}).values() for doc in labels}
+        corpus = CountedCorpus(plan.task, subset, sample or source, folder)
+        corpus.unseen = questions.judged
         setting = Setting(
             VectorStore(plan.places.cache / "vectors", watch.say),
             VectorStore(folder / "vectors"),
@@ -174,26 +176,50 @@ def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
         with watch.rest("index"):
             retriever.index(corpus, folder)
         census = corpus.census(queries, qrels, answers)
-        differences = [] if plan.limit_docs else census_differences(plan.task, subset, census, plan.split)
+        whole = replace(census, documents=sample.of) if sample else census
+        differences = census_differences(plan.task, subset, whole, plan.split)
+        if sample:
+            differences = [difference for difference in differences if difference.pin != "fingerprint"]
         _refuse([d for d in differences if d.hard], plan, subset)
-        _refuse_unknown(plan, where, corpus.unseen)
-        with watch.rest("search"):
-            found = retriever.search(queries, plan.depth + plan.task.drop_query_id)
-        run = _searched(plan, found)
-        with watch.phase("score"):
-            scores = _scores(plan, corpus, run, qrels, answers)
+        _refuse_unknown(plan, subset, source, corpus.unseen)
+        truth = Truth(qrels, answers, _slices(plan, source))
+        run, scores = search_and_score(plan, retriever, queries, truth, corpus, watch)
         state = _pins(plan, subset, [*_file_differences(plan, subset, source), *differences])
-        facts = Facts(subset, queries, qrels or {}, run, scores, census, state, retriever, watch)
-        return Measured(subset, run, scores, block_of(plan, facts), _remarks(plan, subset, census, differences))
+        facts = Facts(subset, queries, qrels or {}, run, scores, census, state, retriever, watch, sample)
+        block = block_of(plan, facts) | _own_score(source, run)
+        remarks = (*_remarks(plan, subset, whole, differences), *_absent(plan, subset, corpus.unseen))
+        return Measured(subset, run, scores, block, remarks)
 
 
-def _scores(plan: Plan, corpus: CountedCorpus, run: Run, qrels: Qrels | None, answers: Answers | None) -> Scores | None:
-    """The scores by answers or by judgments, whichever the split has; None where it has neither."""
-    if answers is not None:
-        # One more reading of the source holds no more than the texts of one language's run.
-        texts = corpus.raw_texts({doc for ranking in run.values() for doc in ranking.docs})
-        return answer_recall(run, texts, answers, plan.measures, word_tokenizer())
-    return evaluate(run, qrels, plan.measures) if qrels is not None else None
+def _expected(plan: Plan, subset: str) -> int | None:
+    """The documents that the card makes expect, for a sample about as many as that has; None where it does not say."""
+    documents = plan.task.languages[subset].documents
+    return documents if documents is None or plan.limit_docs is None else min(documents, plan.limit_docs)
+
+
+def _questions(plan: Plan, subset: str, source: Source) -> Questions:
+    """The questions of a subset, refused where they are not those that the card counts."""
+    questions = read_questions(f"{plan.task.name}, {subset}", source)
+    differences = census_differences(plan.task, subset, questions.counts, plan.split)
+    _refuse([difference for difference in differences if difference.hard], plan, subset)
+    return questions
+
+
+def _slices(plan: Plan, source: Source) -> Mapping[str, str] | None:
+    """The slices of the relevant documents, if a measure of the plan is to be told apart by them."""
+    wanted = not set(plan.task.sliced).isdisjoint(map(str, plan.measures))
+    return source.slices() if wanted and isinstance(source, Sliced) else None
+
+
+def _own_score(source: Source, run: Run) -> Block:
+    """The score that the makers of the source have for a run, if they have one."""
+    return {"own_score": source.own_score(run)._asdict()} if isinstance(source, SelfScored) else {}
+
+
+def _absent(plan: Plan, subset: str, unseen: set[str]) -> tuple[str, ...]:
+    """What a reader has to know of judged documents that are not there, where they were let pass."""
+    found = f"{plan.task_name}, {subset}: judged documents that the corpus lacks count as never found: {len(unseen)}"
+    return (found,) if unseen else ()
 
 
 def _remarks(plan: Plan, subset: str, census: Census, differences: Sequence[Difference]) -> tuple[str, ...]:
@@ -210,26 +236,6 @@ def _pins(plan: Plan, subset: str, differences: Sequence[Difference]) -> PinStat
     return "unchecked" if plan.limit_docs and state == "match" else state
 
 
-def _searched(plan: Plan, run: Run) -> Run:
-    """The run in the one order, cut at the depth, without what the task's card drops."""
-    result = {}
-    for query, ranking in run.items():
-        if len(set(ranking.docs)) != len(ranking.docs):
-            raise StoppedError(f"{plan.system.name} returned a document twice for the query {query!r}")
-        clean = ranking if in_order(ranking) else _ranked(query, ranking)
-        if plan.task.drop_query_id:
-            clean = clean.without(query)
-        result[query] = clean.cut(plan.depth)
-    return result
-
-
-def _ranked(query: str, ranking: Ranking) -> Ranking:
-    try:
-        return rank(ranking.docs, ranking.scores)
-    except StoppedError as error:
-        raise StoppedError(f"query {query!r}: {error}") from error
-
-
 def _refuse(differences: Sequence[Difference], plan: Plan, subset: str) -> None:
     if differences and not plan.allow_unpinned:
         lines = "\n".join(f"  {difference}" for difference in differences)
@@ -239,11 +245,12 @@ def _refuse(differences: Sequence[Difference], plan: Plan, subset: str) -> None:
         )
 
 
-def _refuse_unknown(plan: Plan, where: str, unseen: set[str]) -> None:
-    if unseen and not plan.limit_docs and not plan.allow_unpinned:
+def _refuse_unknown(plan: Plan, subset: str, source: Source, unseen: set[str]) -> None:
+    if unseen and not plan.allow_unpinned and plan.task.absent_documents == "refuse":
+        first = f"{min(unseen)!r}{judged_at(source, document=min(unseen))}"
         raise MissingError(
-            f"{where}: the qrels name {len(unseen)} documents that the corpus lacks, the first {min(unseen)!r}; "
-            "get the data again, or go on without a leaderboard entry with --allow-unpinned"
+            f"{plan.task.name}, {subset}: the qrels name {len(unseen)} documents that the corpus lacks, the first "
+            f"{first}; get the data again, or go on without a leaderboard entry with --allow-unpinned"
         )
 
 
@@ -278,8 +285,9 @@ def _not_for_boards(plan: Plan, pins: PinState) -> str | None:
     if plan.system.unresolved:
         return plan.system.unresolved
     if plan.limit_docs:
-        return f"a sample of the first {plan.limit_docs} documents"
-    cut = [str(m) for m in plan.measures if m.cutoff is not None and m.cutoff > plan.depth]
+        return f"a sample of {plan.limit_docs:,} documents of each language"
+    whole = plan.task.depth if plan.task.ranked else 0
+    cut = [str(m) for m in plan.measures if (whole if m.depth is None else m.cutoff or 0) > plan.depth]
     if cut:
         return f"k = {plan.depth} retrieves fewer documents than {', '.join(cut)} looks at"
     if pins == "differ":

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.errors import InputError, MissingError, StoppedError
+
+MARGIN = 64 << 20
+"""Bytes that a disk should have free beside what is to be written."""
 
 
 def write_whole(path: Path, data: bytes | Callable[[IO[bytes]], object]) -> None:
@@ -49,6 +53,13 @@ def write_whole(path: Path, data: bytes | Callable[[IO[bytes]], object]) -> None
             Path(temporary).unlink(missing_ok=True)
 
 
+def write_all(file: IO[bytes], data: bytes) -> None:
+    """Write all of the bytes to a file that was opened without a buffer: such a write may take only a part of them."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """What the file system refuses inside (full, read-only, no permission) becomes a StoppedError that names `path`."""
@@ -63,6 +74,17 @@ def check_writable(folder: Path) -> None:
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     with writing(folder), tempfile.TemporaryFile(dir=there):
         pass
+
+
+def check_room(folder: Path, needed: int, what: str) -> None:
+    """StoppedError where the disk of a folder has not so many bytes free, with a margin of 64 MiB and a twentieth."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    wanted, free = needed + needed // 20 + MARGIN, shutil.disk_usage(there).free
+    if wanted > free:
+        raise StoppedError(
+            f"{folder}: {what} takes {needed:,} bytes, {wanted:,} with a margin, and {free:,} are free; "
+            "make room, or give another folder"
+        )
 
 
 def _umask() -> int:

@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.files import digest
+
 
 @dataclass(frozen=True)
 class Places:
@@ -15,6 +17,27 @@ class Places:
     data: Path | None
     cache: Path
     offline: bool
+
+    def shelf(self, task: str, revision: str) -> Path:
+        """The folder in the cache where a task's downloads lie, in the layout of a data folder; one an edition."""
+        return self.cache / "downloads" / task / digest(revision)[:12]
+
+
+MANIFEST = "MANIFEST.json"
+"""What makes a folder a bundle: its own list of contents, beside a folder `data`."""
+
+
+def data_folder(folder: Path | None) -> Path | None:
+    """The folder of local copies that --data names: of a bundle the folder `data` inside."""
+    is_bundle = folder is not None and (folder / MANIFEST).is_file() and (folder / "data").is_dir()
+    return folder / "data" if folder and is_bundle else folder
+
+
+def bundled_hub(folder: Path | None) -> Path | None:
+    """Where a bundle that --data names keeps models of the hub, in the layout of the Hugging Face cache."""
+    roots = (folder, folder.parent) if folder else ()
+    hubs = (root / "weights" / "hub" for root in roots if (root / MANIFEST).is_file())
+    return next((hub for hub in hubs if hub.is_dir()), None)
 
 
 def shipped(kind: str) -> Path:

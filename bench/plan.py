@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.measure import Measure, deepest_cut
 from bench.places import Places
+from bench.sample import Sample
 from bench.store import SHARD_SIZE
 from bench.system import System
 from bench.task import Task
@@ -14,7 +15,10 @@ from bench.task import Task
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure and where to keep it; `board` None keeps no entry. `languages` are subsets of the task's card."""
+    """What to measure and where to keep it; `board` None keeps no entry. `languages` are subsets of the task's card.
+
+    `drop_self` says that the task drops a document with the query's own id because it was asked for, not by its card.
+    """
 
     system: System
     task: Task
@@ -27,17 +31,35 @@ class Plan:
     k: int | None = None
     limit_docs: int | None = None
     seed: int = 0
+    drop_self: bool = False
     allow_unpinned: bool = False
     shard_size: int = SHARD_SIZE
+    note: str | None = None
 
     @property
     def depth(self) -> int:
         """Documents retrieved for each query: enough for every measure asked for and for those of the task's card.
 
-        A measure without a cut, such as AP, looks at the usual 1000.
+        A measure without a cut, such as AP, looks at the usual 1000 unless the task ranks all.
         """
-        uncut = any(measure.depth is None for measure in self.measures)
+        uncut = self.task.ranked is None and any(measure.depth is None for measure in self.measures)
         return self.k or max(deepest_cut(self.measures) or 0, self.task.depth, 1000 if uncut else 0)
+
+    @property
+    def kept(self) -> int:
+        """Documents of each query that a run file holds: all that were retrieved.
+
+        Where the task ranks its whole pool, a file holds no more than the deepest cut looks at: nobody wants millions
+        of lines a language.
+        """
+        if self.task.ranked is None:
+            return self.depth
+        return min(self.depth, deepest_cut((*self.measures, *self.task.measure_values)) or 1000)
+
+    @property
+    def sample(self) -> Sample | None:
+        """The sample of each corpus that is searched, None for the whole of it."""
+        return Sample(self.limit_docs, self.seed) if self.limit_docs else None
 
     @property
     def task_name(self) -> str:

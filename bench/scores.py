@@ -1,25 +1,32 @@
 """Scores of a run: one value per query and measure, by trec_eval's rules; means are derived from them.
 
 `evaluate` opens no file. A query of the qrels that the run lacks scores 0 and counts (trec_eval -c); a query of the
-run without qrels is ignored. pytrec_eval (trec_eval 9) does the arithmetic.
+run without qrels is ignored. pytrec_eval (trec_eval 9) does the arithmetic, but for AP over whole rankings: pytrec_eval
+wants one Python object per retrieved document, and AP may ask for millions of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bench.collection import Qrels
 from bench.errors import InputError
 from bench.measure import Measure
 from bench.ranking import Ranking, Run
 
-# Queries handed to pytrec_eval at once: it wants one Python object per retrieved document, so this bounds memory.
+# Queries handed to pytrec_eval at once; with its object per document this bounds memory.
 _CHUNK = 500
 
 # trec_eval keeps one counter per label from 0 to a query's highest.
 _MAX_LABEL = 1_000_000
+
+_WHOLE_AP = Measure("AP")
+
+
+Slices = dict[Measure, dict[str, dict[str, float]]]
+"""Measure -> slice -> query -> value."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,14 @@ class Scores:
     """Per-query values of one run.
 
     `values[measure][query]` lies in [0, 1], queries in the order of their ids; `missing` are the queries of the qrels
-    that the run had no result for, `ignored` those of the run that have no qrels.
+    that the run had no result for, `ignored` those of the run that have no qrels. `slices` are the values by groups of
+    the relevant documents, where any were asked for (`bench.slices`).
     """
 
     values: dict[Measure, dict[str, float]]
     missing: tuple[str, ...]
     ignored: tuple[str, ...]
+    slices: Slices = field(default_factory=dict, kw_only=True)
 
     @property
     def queries(self) -> int:
@@ -40,9 +49,13 @@ class Scores:
         return len(next(iter(self.values.values()), {}))
 
     def mean(self, measure: Measure) -> float:
-        """The unweighted mean over the queries, exactly rounded; 0 where there are none."""
-        column = self.values[measure]
-        return math.fsum(column.values()) / len(column) if column else 0.0
+        """The mean over the queries."""
+        return mean(self.values[measure])
+
+
+def mean(column: Mapping[str, float]) -> float:
+    """The unweighted mean over the queries of a column, exactly rounded; 0 where there are none."""
+    return math.fsum(column.values()) / len(column) if column else 0.0
 
 
 def evaluate(
@@ -68,7 +81,9 @@ def evaluate(
     for chunk in _chunks(wanted):
         rankings = {q: _cut(run[q], depth) for q in chunk if q in run and run[q].docs}
         judged = {q: _countable(q, qrels[q]) for q in chunk}
-        for cut, group in _by_truncation(measures).items():
+        for measure in (m for m in measures if m == _WHOLE_AP):
+            values[measure].update({q: _whole_ap(rankings.get(q), judged[q], rel_level) for q in chunk})
+        for cut, group in _by_cut(measures).items():
             part = {q: _cut(r, cut) for q, r in rankings.items()}
             computed = _trec_eval(part, judged, group, rel_level)
             for measure in group:
@@ -76,6 +91,17 @@ def evaluate(
         for measure in (m for m in measures if m.base == "Judged"):
             values[measure].update({q: _judged(rankings.get(q), judged[q], measure.cutoff) for q in chunk})
     return Scores(values, missing, ignored)
+
+
+def merged(parts: Sequence[Scores]) -> Scores:
+    """The scores of some queries each as those of all; no query is in two of them, and all have the same measures."""
+    values = {m: dict(sorted(q for part in parts for q in part.values[m].items())) for m in parts[0].values}
+    slices = {
+        m: {name: dict(sorted(q for p in parts for q in p.slices[m].get(name, {}).items())) for name in names}
+        for m, names in parts[0].slices.items()
+    }
+    missing, ignored = ({q for part in parts for q in getattr(part, key)} for key in ("missing", "ignored"))
+    return Scores(values, tuple(sorted(missing)), tuple(sorted(ignored)), slices=slices)
 
 
 def refuse_without_answers(measures: Iterable[Measure]) -> None:
@@ -104,13 +130,33 @@ def _cut(ranking: Ranking, depth: int | None) -> Ranking:
     return ranking if depth is None else Ranking(ranking.docs[:depth], ranking.scores[:depth])
 
 
-def _by_truncation(measures: Iterable[Measure]) -> dict[int | None, list[Measure]]:
-    """Measures of trec_eval by the depth to cut at first: only MRR@k wants it, trec_eval's recip_rank having no cut."""
+def _by_cut(measures: Iterable[Measure]) -> dict[int | None, list[Measure]]:
+    """Measures of trec_eval by how much of a ranking they look at.
+
+    Only MRR@k needs the cut, trec_eval's recip_rank having none; the others are spared what they do not look at.
+    """
     groups: dict[int | None, list[Measure]] = {}
     for measure in measures:
-        if measure.trec_name is not None:
-            groups.setdefault(measure.cutoff if measure.base == "MRR" else None, []).append(measure)
+        if measure.trec_name is not None and measure != _WHOLE_AP:
+            groups.setdefault(measure.cutoff, []).append(measure)
     return groups
+
+
+def average_precision(ranks: Iterable[int], relevant: int) -> float:
+    """The mean over `relevant` documents of the precision at the rank of each, 0 for those without a rank.
+
+    `ranks` count from 1 and ascend. Summed in trec_eval's order (m_map.c), so equal to it bit by bit.
+    """
+    total = 0.0
+    for found, rank in enumerate(ranks, start=1):
+        total += found / rank  # Not sum(): from Python 3.12 on it compensates.
+    return total / relevant if relevant else 0.0
+
+
+def _whole_ap(ranking: Ranking | None, labels: dict[str, int], level: int) -> float:
+    relevant = {doc for doc, label in labels.items() if label >= level}
+    docs = ranking.docs if ranking else []
+    return average_precision((rank for rank, doc in enumerate(docs, start=1) if doc in relevant), len(relevant))
 
 
 def _trec_eval(rankings: Run, qrels: Qrels, measures: Sequence[Measure], level: int) -> dict[str, dict[Measure, float]]:

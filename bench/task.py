@@ -105,7 +105,14 @@ class Reference(Card):
 
 
 class Task(Card):
-    """One benchmark. `languages` keeps the order of the card; `measures` has the main measure first."""
+    """One benchmark. `languages` keeps the order of the card; `measures` has the main measure first.
+
+    `ranked: all` asks for the whole pool in order, not for what the deepest cut looks at. `sliced` are measures that
+    are also told apart by the group of the relevant documents, where the loader knows of groups. `parallel` says
+    that a query id means the same question in every language; `cluster` is a regular expression for the beginning of a
+    query id: queries with the same match, such as those asked of one paragraph, are drawn together in statistics.
+    `absent_documents: keep` lets the qrels name documents that the corpus lacks: they count as never found.
+    """
 
     name: str
     title: str
@@ -120,9 +127,13 @@ class Task(Card):
     instruction: str | None = None
     instruction_source: str | None = None
     measures: Names
+    ranked: Literal["all"] | None = None
+    sliced: Names = ()
     parallel: bool = False
+    cluster: str | None = None
     drop_query_id: bool = False
     empty_documents: Literal["refuse", "keep"] = "refuse"
+    absent_documents: Literal["refuse", "keep"] = "refuse"
     licences: Licences
     texts_may_be_shown: bool = False
     warnings: Names = ()
@@ -133,8 +144,18 @@ class Task(Card):
     @field_validator("name")
     @classmethod
     def _plain_name(cls, value: str) -> str:
-        if not re.fullmatch(r"(path:)?[a-z0-9._-]+", value):
+        # mteb's names keep their capitals; in the names of files all are small.
+        if not re.fullmatch(r"(path:)?[a-z0-9._-]+|mteb:[A-Za-z0-9._-]+", value):
             raise ValueError(f"expected lower-case letters, digits, '.', '_' and '-', found {value!r}")
+        return value
+
+    @field_validator("cluster")
+    @classmethod
+    def _pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
         return value
 
     @field_validator("measures")
@@ -165,6 +186,10 @@ class Task(Card):
         strange = {split for row in rows for split in row.splits} - set(self.splits)
         if strange:
             raise ValueError(f"splits: a language has pins for {min(strange)!r}, which is not in this list")
+        if self.ranked and any(row.documents is None for row in rows):
+            raise ValueError("ranked: all: every language needs its number of documents")
+        if set(self.sliced) - set(self.measures):
+            raise ValueError(f"sliced: {min(set(self.sliced) - set(self.measures))!r} is not among the measures")
         if self.instruction and not self.instruction_source:
             raise ValueError("instruction_source: say where the instruction was read")
         return self
@@ -198,7 +223,9 @@ class Task(Card):
 
     @property
     def depth(self) -> int:
-        """How many documents a query retrieves unless asked otherwise: the deepest cut among the measures."""
+        """How many documents a query retrieves unless asked otherwise: what the deepest cut or `ranked` asks for."""
+        if self.ranked == "all":
+            return max(row.documents or 0 for row in self.languages.values())
         return deepest_cut(self.measure_values) or 1000
 
     def query_language(self, subset: str) -> str:

@@ -36,7 +36,8 @@ def workdir(cache: Path) -> Iterator[Path]:
 def sweep(cache: Path) -> None:
     """Remove the work folders of processes that have died, and `.part` files that nobody has written to for a day.
 
-    What cannot be removed, such as another user's, is left.
+    A hidden part is lost with its process; one that is not hidden is a download that can still go on, and stays. What
+    cannot be removed, such as another user's, is left.
     """
     root = cache / "work"
     if root.is_dir():
@@ -45,7 +46,7 @@ def sweep(cache: Path) -> None:
                 if folder.is_dir():
                     _remove_dead(folder)
     for name in _WRITTEN:
-        for part in (cache / name).rglob("*.part"):
+        for part in (cache / name).rglob(".*.part"):
             with suppress(OSError):
                 if time.time() - part.stat().st_mtime > _OLD_S:
                     part.unlink()

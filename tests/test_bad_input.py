@@ -358,7 +358,7 @@ def test_missing_files_are_named_with_the_mend(bench: Bench, xquad: Path) -> Non
     url = "https://raw.githubusercontent.com/deepmind/xquad/60cac411649156efb6aab9dd4c9cde787a2c0345/xquad.de.json"
     missing = (
         f"xquad, de: no xquad/xquad.de.json or xquad/xquad.de.json.gz under {xquad}, "
-        f"and --offline (or --dry-run) forbids to fetch {url}"
+        f"and --offline (or --dry-run) forbids to fetch {url} (bench tasks fetch xquad --lang de --data {xquad})"
     )
     assert bench.fails(*arguments, "--lang", "de", task="xquad") == (3, f"bench: {missing}\n")
     code, out, err = bench(*arguments, "--lang", "de,tr", "--json", "--strict", task="xquad")
@@ -452,13 +452,13 @@ CONTENT = [
     (
         "unknown documents",
         {"qrels": "q1\td1\t1\nq2\td9\t1\nq2\td8\t0\n"},
-        "{name}, und: the qrels name 2 documents that the corpus lacks, the first 'd8'; "
+        "{name}, und: the qrels name 2 documents that the corpus lacks, the first 'd8' ({path}/qrels/test.tsv:3); "
         "get the data again, or go on without a leaderboard entry with --allow-unpinned",
     ),
     (
         "unknown query",
         {"qrels": "q1\td1\t1\nq9\td2\t1\n"},
-        "{name}, und: the qrels judge 1 queries that are not there, the first 'q9'",
+        "{name}, und: the qrels judge 1 queries that are not there, the first 'q9' ({path}/qrels/test.tsv:2)",
     ),
     ("not JSON", {"corpus": DOCUMENT + '{"_id": "d2",\n'}, "{path}/corpus.jsonl:2: not JSON: Expecting property name"),
     ("too deep", {"corpus": DOCUMENT + "[" * 100_000}, "{path}/corpus.jsonl:2: not JSON: maximum recursion depth"),
@@ -525,7 +525,7 @@ def test_text_that_is_not_utf_8(bench: Bench) -> None:
     folder = bench.folder / "own"
     task = beir(folder, corpus=DOCUMENT.encode() + b'{"_id": "d2", "text": "\xff"}\n')
     code, err = bench.fails(task=task)
-    assert (code, err) == (2, f"bench: {folder}/corpus.jsonl:2: not UTF-8 text: invalid start byte\n")
+    assert (code, err) == (3, f"bench: {folder}/corpus.jsonl:2: not UTF-8 text: invalid start byte\n")
 
 
 def test_a_label_that_trec_eval_cannot_count(bench: Bench) -> None:
@@ -539,12 +539,21 @@ def test_folders_that_are_no_collection(bench: Bench) -> None:
     assert bench.fails(task=f"path:{folder}") == (3, f"bench: path:{folder}: no such folder\n")
     beir(folder)
     (folder / "queries.jsonl").unlink()
-    message = f"bench: {folder}: no queries.jsonl or queries.jsonl.gz there\n"
+    message = (
+        f"bench: {folder}: no queries.jsonl or queries.jsonl.gz there; BEIR's layout is corpus.jsonl, queries.jsonl and "
+        "qrels/<split>.tsv\n"
+    )
     assert bench.fails(task=f"path:{folder}") == (3, message)
+    neither = (
+        "neither in BEIR's layout (corpus.jsonl, queries.jsonl and qrels/<split>.tsv) nor in TREC's (documents: "
+        "docs.jsonl, corpus.jsonl or collection/*.jsonl; topics: topics.<split>.tsv, queries.<split>.tsv, topics.tsv or "
+        "queries.tsv; judgments: qrels.<split>.txt, qrels.<split>.tsv, qrels.txt or qrels.tsv), plain or .gz"
+    )
     (folder / "qrels" / "test.tsv").unlink()
-    assert bench.fails(task=f"path:{folder}") == (3, f"bench: path:{folder}: no qrels/<split>.tsv there\n")
+    message = f"bench: path:{folder}: no judgments there, so that it is {neither}\n"
+    assert bench.fails(task=f"path:{folder}") == (3, message)
     (folder / "corpus.jsonl").unlink()
-    message = f"bench: path:{folder}: no corpus.jsonl there or in its subfolders (BEIR's layout)\n"
+    message = f"bench: path:{folder}: it is {neither}, and no folder in it is, named by its language\n"
     assert bench.fails(task=f"path:{folder}") == (3, message)
 
 
@@ -706,6 +715,11 @@ def test_weights_that_cannot_be_loaded(bench: Bench) -> None:
     folder = bench.folder / "w"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
+    code, err = bench.fails("--lang", "en", model=f"path:{folder}")
+    assert code == 3
+    assert err.startswith("bench: w: the folder of weights is not complete, and what it lacks would be made up: ")
+    for name in ("model.safetensors", "tokenizer.json"):
+        (folder / name).write_text("{}")
     code, err = bench.fails("--lang", "en", model=f"path:{folder}")
     assert code == 3
     assert err.startswith("bench: w: cannot load these weights: ")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import cardfiles
 import pytest
 import yaml
 
 from bench.cards import parse_card, read_yaml
 from bench.errors import InputError, MissingError
-from bench.places import shipped
+from bench.model import Model
 from bench.registry import Registry
 from bench.task import PinName, Task
 
@@ -112,8 +113,10 @@ TASK_FAULTS = {
         ["name: expected 'mine', the name of the file, found 'other'"],
     ),
 }
+_kinds = [repr(kind) for kind in get_args(Model.model_fields["kind"].annotation)]
+KINDS = f"{', '.join(_kinds[:-1])} or {_kinds[-1]}"
 MODEL_FAULTS = {
-    "kind": ("kind: dense", "kind: sparse", ["kind: expected one of 'dense', 'embedded' or 'bm25', found 'sparse'"]),
+    "kind": ("kind: dense", "kind: density", [f"kind: expected one of {KINDS}, found 'density'"]),
     "languages": (
         "languages: [en]",
         "languages: all",
@@ -294,14 +297,12 @@ def test_a_shipped_card_is_called_by_its_short_name(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("kind", ["tasks", "models"])
-def test_all_shipped_cards_load(kind: str) -> None:
-    names = sorted(path.stem for path in shipped(kind).glob("*.yaml"))
-    registry = Registry()
-    assert (registry.task_names() if kind == "tasks" else registry.model_names()) == names
-    for name in names:
+def test_all_shipped_cards_load(kind: Any) -> None:
+    stated, registry = cardfiles.stated(kind), Registry()
+    assert (registry.task_names() if kind == "tasks" else registry.model_names()) == list(stated)
+    for name, fields in stated.items():
         card = registry.task(name) if kind == "tasks" else registry.model(name)
-        stated = yaml.safe_load((shipped(kind) / f"{name}.yaml").read_text(encoding="utf-8"))
         assert card.name == name
-        assert card.description == stated["description"]
+        assert card.description == fields["description"]
         if kind == "tasks":
-            assert list(card.languages) == list(stated["languages"])
+            assert list(card.languages) == list(fields["languages"])

@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import cardfiles
 import pytest
 import yaml
 from console import Outcome, call, heavy_imports, on_terminal, rows
 from rich.cells import cell_len
-
-from bench.places import shipped
 
 OWN = """\
 name: mine
@@ -22,6 +21,11 @@ licence: MIT
 languages: [en, "no"]
 parameters: 7110660096
 """
+FOLDERS = (
+    "give a folder with --weights DIR, or --weights QUERY_DIR,PASSAGE_DIR for two encoders. A folder is either that of a "
+    "Hugging Face encoder: config.json, model.safetensors, tokenizer.json (or spiece.model) and tokenizer_config.json; or "
+    "one of sentence-transformers: modules.json and the folders that it lists, with or without a dense projection"
+)
 INSTALL = "pip install 'multilingual-retrieval-bench[offline]'"
 
 
@@ -46,8 +50,7 @@ def own(tmp_path: Path) -> Any:
 
 
 def yaml_cards() -> dict[str, dict[str, Any]]:
-    paths = sorted(shipped("models").glob("*.yaml"), key=lambda path: path.stem)
-    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
+    return cardfiles.stated("models")
 
 
 def squeezed(text: str) -> str:
@@ -69,10 +72,9 @@ def test_the_list_says_what_the_cards_say(bench: Any) -> None:
     first = {row[0]: row for row in rows(outcome.out)}
     assert first["muse-small"][1:5] == ["embedded", "-", "15", "Apache-2.0"]
     assert first["me5-small-q4"][1:5] == ["embedded", "118 M", "any", "MIT"]
-    assert first["all-minilm-l6-v2"][1:] == [
-        *("dense", "22.7 M", "1", "Apache-2.0"),
-        "all-MiniLM-L6-v2: a small English sentence encoder (22.7 M parameters, 384 dimensions), the usual baseline of its size.",
-    ]
+    assert first["all-minilm-l6-v2"][1:5] == ["dense", "22.7 M", "1", "Apache-2.0"]
+    whole = "all-MiniLM-L6-v2: a small English sentence encoder (22.7 M parameters, 384 dimensions), the usual baseline of its size."
+    assert whole.startswith(first["all-minilm-l6-v2"][5])  # The rest is on lines of their own where names are long.
 
 
 @pytest.mark.parametrize("name", ["all-minilm-l6-v2", "bm25", "me5-small-q4", "muse-small"])
@@ -104,10 +106,15 @@ def test_a_card_is_shown_in_full(bench: Any, name: str) -> None:
         assert f"parameters {card['parameters']:,} " in shown
     if "weights" in card:
         assert f"weights package {card['weights']['package']}, " in shown
+    for data in (*card.get("trained_on", {}).get("declared", []), *card.get("trained_on", {}).get("inherited", [])):
+        assert data in shown
     as_json = json.loads(bench("models", "show", name, "--json").out)
-    assert {key: as_json[key] for key in card if key not in ("weights", "description")} == {
-        key: value for key, value in card.items() if key not in ("weights", "description")
+    nested = ("weights", "description", "trained_on")
+    assert {key: as_json[key] for key in card if key not in nested} == {
+        key: value for key, value in card.items() if key not in nested
     }
+    for key, value in card.get("trained_on", {}).items():
+        assert as_json["trained_on"][key] == value
 
 
 def test_the_analysis_of_bm25_by_language(bench: Any) -> None:
@@ -152,7 +159,8 @@ def test_blanks_of_prompts_show(bench: Any, own: Any) -> None:
             False,
             "hf:nobody/nothing, the newest revision, not in the local cache (HF_HOME): the first run fetches it",
         ),
-        ("{}", False, "published nowhere: give a folder with --weights DIR"),
+        ("{}", False, f"its weights cannot be fetched: {FOLDERS}"),
+        ("{how: ask them}", False, f"its weights cannot be fetched (ask them): {FOLDERS}"),
     ],
 )
 def test_where_the_weights_are(bench: Any, own: Any, weights: str, here: bool, where: str) -> None:
@@ -183,10 +191,8 @@ def test_a_broken_card_hides_no_other(bench: Any, own: Any) -> None:
     fault = f"{cards}/models/broken.yaml: pooling: expected one of 'mean', 'cls', 'lasttoken' or 'max', found 'avg'"
     outcome = bench("models", "list", "--cards", cards)
     assert (outcome.code, outcome.err) == (2, f"bench: {fault}\n")
-    assert [row[0] for row in rows(outcome.out) if row[0] in (*yaml_cards(), "mine (own)")] == [
-        *yaml_cards(),
-        "mine (own)",
-    ]
+    names = [*yaml_cards(), "mine (own)"]
+    assert [row[0] for row in rows(outcome.out) if row[0] in names] == names
     listed = json.loads(bench("models", "list", "--cards", cards, "--json").out)
     assert [row for row in listed if "error" in row] == [
         {"name": "broken", "own": True, "error": {"code": 2, "message": fault}}

@@ -28,7 +28,7 @@ CONTRACT: dict[str, Any] = {
     "partial": str,
     "missing": list,
     "pins": str,
-    "sample": (str, type(None)),
+    "sample": (dict, type(None)),
     "languages": dict,
     "mean": dict,
     "k": int,
@@ -359,19 +359,51 @@ def test_k_cuts_the_run_and_a_cut_measure_stays_off_the_board(run: Any, tmp_path
 
 
 def test_a_sample_says_so_and_leaves_no_entry(run: Any, tmp_path: Path) -> None:
-    run("--lang", "en")
+    task = f"path:{small_task(tmp_path / 'small')}"
+    run(task=task)
     before = {name: (tmp_path / "output" / name).read_bytes() for name in written(tmp_path / "output")}
     board = {name: (tmp_path / "board" / name).read_bytes() for name in written(tmp_path / "board")}
-    (result,) = strict(run("--lang", "en", "--limit-docs", "6", "--json").out)
-    assert (result["sample"], result["pins"], result["entry"]) == ("the first 6 documents", "unchecked", None)
-    assert result["languages"]["en"]["documents"] == 6
-    assert "no leaderboard entry: a sample of the first 6 documents" in result["notes"]
-    first = {row["id"] for row in passages("en")[:6]}
+    (result,) = strict(run("--limit-docs", "1", "--seed", "7", "--json", task=task).out)
+    assert result["sample"] == {"documents": 1, "seed": 7, "of": 3}
+    assert (result["pins"], result["entry"]) == ("unchecked", None)
+    assert result["languages"]["und"]["documents"] == 2, "the judged ones"
+    assert "no leaderboard entry: a sample of 1 documents of each language" in result["notes"]
     name = f"bm25--{result['identity']}"
-    assert {row[2] for row in trec(tmp_path / "output" / "mini" / name / "en.trec.gz")} == first
+    assert {row[2] for row in trec(tmp_path / "output" / "path-small" / name / "und.trec.gz")} == {"d1", "d2"}
     # What was there of the whole collection is neither lost nor mixed with the sample.
     assert {name: (tmp_path / "output" / name).read_bytes() for name in before} == before
     assert {name: (tmp_path / "board" / name).read_bytes() for name in written(tmp_path / "board")} == board
+    outcome = run("--limit-docs", "1", task=task)
+    assert "path:small, nDCG@10, a sample of 1 documents a language\n" in outcome.out
+    (rehearsed,) = strict(run("--limit-docs", "1", "--seed", "7", "--dry-run", "--json", task=task).out)
+    assert (rehearsed["entry"], rehearsed["identity"]) == (None, result["identity"])
+
+
+def test_a_folder_may_drop_a_query_from_its_own_ranking(run: Any, tmp_path: Path) -> None:
+    folder = small_task(tmp_path / "small")
+    for name in ("queries.jsonl", "qrels/test.tsv"):
+        path = folder / name
+        path.write_text(path.read_text().replace("q1", "d1").replace("d1\td1", "d1\td3"))
+    (folder / "corpus.jsonl").write_text((folder / "corpus.jsonl").read_text().replace("the wolf", "a river of wolves"))
+    (plain,) = strict(run("--json", task=f"path:{folder}").out)
+    (dropped,) = strict(run("--drop-self", "--json", task=f"path:{folder}").out)
+    assert plain["languages"]["und"]["nDCG@10"] == pytest.approx((1 / math.log2(3) + 1) / 2)
+    assert dropped["languages"]["und"]["nDCG@10"] == 1.0
+    names = [f"path-small/{stem}" for stem in ("bm25", f"bm25--{dropped['identity']}")]
+    assert written(tmp_path / "board") == sorted(f"{n}.{kind}" for n in names for kind in ("json", "parquet"))
+    stored = [strict((tmp_path / "board" / f"{name}.json").read_text())["identity"] for name in names]
+    assert [identity["drop_query_id"] for identity in stored] == [False, True]
+    ranked = {row[:3][0]: row[2] for row in trec(tmp_path / "output" / names[1] / "und.trec.gz") if row[3] == "1"}
+    assert ranked == {"d1": "d3", "q2": "d2"}
+
+
+def test_dropping_a_query_is_refused_where_a_card_says_what_to_do(run: Any) -> None:
+    outcome = run("--drop-self")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == (
+        "bench: --drop-self: mini has a card, by which a document with the query's own id is not dropped; "
+        "the option is for path:DIR alone\n"
+    )
 
 
 def test_no_board_writes_runs_and_scores_alone(run: Any, tmp_path: Path) -> None:

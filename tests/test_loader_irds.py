@@ -148,7 +148,7 @@ except BenchError as error:
     )
     assert message == (
         f"miracl, te: no miracl/v1.0/te/docs/docs-1.jsonl.gz (plain or .gz) in {home}, and no --data folder was given; "
-        "--offline forbids to fetch it: put it there"
+        "--offline forbids to fetch it: put it there (bench tasks fetch miracl --lang te)"
     )
     assert not home_made
 

@@ -139,7 +139,7 @@ def test_small_files_run_end_to_end(tmp_path: Path) -> None:
     assert result["missing"] == [code for code in PUBLISHED if code != "yo"]
     assert any(
         note.startswith(f"missing: miracl, ar: no miracl/v1.0/ar/dev/topics.tsv (plain or .gz) under {tmp_path}")
-        and note.endswith("--offline forbids to fetch it: put it there")
+        and note.endswith(f"forbids to fetch it: put it there (bench tasks fetch miracl --lang ar --data {tmp_path})")
         for note in result["notes"]
     )
 
@@ -245,7 +245,7 @@ DAMAGE = {
     "other labels": (
         "dev/qrels.tsv",
         "7#0\tQ0\t7#0\t2\n",
-        r"qrels\.tsv: query '7#0', document '7#0': expected 0 or 1, found 2",
+        r"qrels\.tsv:1: query '7#0', document '7#0': expected 0 or 1, found 2",
     ),
     "no label": ("dev/qrels.tsv", "7#0\tQ0\t7#0\n", r"qrels\.tsv:1: expected 4 fields"),
     "judged twice": ("dev/qrels.tsv", "7#0\tQ0\t7#0\t1\n" * 2, r"qrels\.tsv:2: document '7#0' is judged twice"),

@@ -154,7 +154,7 @@ DAMAGE = {
     "graded": (
         "qrels.dev.small.tsv",
         "100\t0\t2\t3\n",
-        r"qrels\.dev\.small\.tsv: query '100', document '2': expected 1, found 3",
+        r"qrels\.dev\.small\.tsv:1: query '100', document '2': expected 1, found 3",
     ),
 }
 
@@ -194,7 +194,8 @@ def test_english_from_the_archive_in_the_home_of_ir_datasets(tmp_path: Path) -> 
         run(tmp_path, task="msmarco")
     assert str(error.value) == (
         f"msmarco, en: no msmarco/qrels.dev.small.tsv (plain or .gz) under {tmp_path}, and no msmarco-passage/"
-        f"collectionandqueries.tar.gz in {tmp_path / 'irds'}; --offline forbids to fetch it"
+        f"collectionandqueries.tar.gz in {tmp_path / 'irds'}; --offline forbids to fetch it "
+        f"(bench tasks fetch msmarco --lang en --data {tmp_path})"
     )
     write_english(tmp_path / "published")
     home = tmp_path / "irds/msmarco-passage"

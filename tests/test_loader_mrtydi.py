@@ -13,10 +13,12 @@ import pytest
 from originals import block_network, gunzip, write, write_lines, write_rows
 
 import bench
+from bench import fetch
 from bench.census import CountedCorpus, census_differences
 from bench.collection import Passage, Query, Source
 from bench.errors import InputError, MissingError
-from bench.loaders import mrtydi, open_source
+from bench.loaders import open_source
+from bench.needed import Origin
 from bench.places import Places
 from bench.registry import Registry
 from bench.task import Task
@@ -181,11 +183,11 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, bytes]:
     """What a download gets, by address."""
     files: dict[str, bytes] = {}
 
-    def download(url: str, target: Path, *_: Any) -> None:
+    def download(origin: Origin, target: Path, *_: Any) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(files[url])
+        target.write_bytes(files[origin.url])
 
-    monkeypatch.setattr(mrtydi, "download", download)
+    monkeypatch.setattr(fetch, "download", download)
     return files
 
 
@@ -196,18 +198,15 @@ def test_an_archive_is_fetched_and_unpacked_once(task: Task, tmp_path: Path, ser
     folder, cache = tmp_path / "published", tmp_path / "cache"
     for split in ("train", "dev", "test"):
         write_small(folder, split)
-    outside = tarfile.TarInfo(f"{tmp_path}/outside")
-    upwards = tarfile.TarInfo("mrtydi-v1.1-swahili/../../outside")
-    outside.size = upwards.size = 5
-    link = tarfile.TarInfo("mrtydi-v1.1-swahili/topic.test.tsv")
+    link = tarfile.TarInfo("mrtydi-v1.1-swahili/outside")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    served[URL] = archive_of(folder, "./mrtydi-v1.1-swahili", [outside, upwards, link])
+    served[URL] = archive_of(folder, "./mrtydi-v1.1-swahili", [link])
     source = opened(task, None, "sw", cache, offline=False)
     assert [query.text for query in source.queries()] == ["mwezi hewa", "nyota dunia"]
     assert len(list(source.passages())) == 3
     assert not list(tmp_path.rglob("outside"))
     (unpacked,) = (cache / "downloads/mrtydi").iterdir()
-    assert [path.name for path in unpacked.iterdir()] == ["mrtydi-v1.1-swahili"]  # the archive is gone
+    assert [path.name for path in unpacked.rglob("mrtydi*")] == ["mrtydi", "mrtydi-v1.1-swahili"]  # no archive
     served.clear()
     assert opened(task, None, "sw", cache, offline=True).qrels() == source.qrels()
 
@@ -215,6 +214,11 @@ def test_an_archive_is_fetched_and_unpacked_once(task: Task, tmp_path: Path, ser
 def test_a_wrong_or_broken_archive_leaves_nothing(task: Task, tmp_path: Path, served: dict[str, bytes]) -> None:
     folder, cache = tmp_path / "published", tmp_path / "cache"
     write_small(folder)
+    outside = tarfile.TarInfo("mrtydi-v1.1-swahili/../../outside")
+    outside.size = 5
+    served[URL] = archive_of(folder, "mrtydi-v1.1-swahili", [outside])
+    with pytest.raises(MissingError, match=r"'mrtydi-v1.1-swahili/../../outside' leads out of its folder"):
+        opened(task, None, "sw", cache, offline=False)
     served[URL] = archive_of(folder, "mrtydi-v1.0-swahili", [])
     with pytest.raises(MissingError, match=r"no mrtydi-v1.1-swahili/collection/docs.jsonl.gz in it"):
         opened(task, None, "sw", cache, offline=False)

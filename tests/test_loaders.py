@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import http.server
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +13,17 @@ from typing import Any
 import pytest
 import yaml
 from console import call
+from stub_server import Server, serving
 
 from bench import api
 from bench.cards import parse_card
 from bench.collection import Passage, Query
+from bench.download import download
 from bench.errors import InputError, MissingError
 from bench.loaders import open_source
-from bench.loaders.beir import folder_task
-from bench.loaders.local import download, local, locate
+from bench.loaders.local import local, locate
+from bench.loaders.path import folder_task
+from bench.needed import Origin
 from bench.places import Places
 from bench.registry import Registry
 from bench.task import Task
@@ -178,46 +179,10 @@ def test_a_folder_of_folders_is_a_task_of_several_languages(tmp_path: Path) -> N
 # --- where files lie, and fetching them
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves `bodies` by path, and sends only `sent` bytes of what it has announced."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.bodies: dict[str, bytes] = {}
-        self.sent: int | None = None
-        self.asked: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        body = self.server.bodies.get(self.path)
-        if body is None:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: self.server.sent])
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+    with serving() as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 BODY = b'{"data": []}' * 1000
@@ -225,19 +190,19 @@ SHA = hashlib.sha256(BODY).hexdigest()
 
 
 def test_a_file_is_fetched_once(server: Server, tmp_path: Path) -> None:
-    server.bodies["/edition/xquad.en.json"] = BODY
+    server.serve("/edition/xquad.en.json", BODY)
     task = _xquad(f"{server.url}/edition", SHA)
     found = {locate(task, "en", "xquad/xquad.en.json", places(None, tmp_path, offline=False)) for _ in range(3)}
     (path,) = found
     assert path.read_bytes() == BODY
     assert path.is_relative_to(tmp_path / "downloads" / "xquad")
-    assert server.asked == ["/edition/xquad.en.json"]
+    assert [path for path, *_ in server.asked] == ["/edition/xquad.en.json"]
     assert locate(task, "en", "xquad/xquad.en.json", places(None, tmp_path, offline=True)) == path
     assert list(tmp_path.rglob("*.part")) == []
 
 
 def test_another_edition_is_another_file(server: Server, tmp_path: Path) -> None:
-    server.bodies["/xquad.en.json"] = BODY
+    server.serve("/xquad.en.json", BODY)
     for revision in ("1", "2"):
         locate(_xquad(server.url, SHA, revision), "en", "xquad/xquad.en.json", places(None, tmp_path, offline=False))
     assert len(server.asked) == len(list(tmp_path.rglob("xquad.en.json"))) == 2
@@ -256,67 +221,11 @@ def test_what_lies_in_the_data_folder_is_not_fetched(server: Server, tmp_path: P
     assert local("xquad/xquad.en.json", None) is None
 
 
-def test_a_wrong_checksum_is_not_kept(server: Server, tmp_path: Path) -> None:
-    server.bodies["/f"] = BODY + b"!"
-    wrong = hashlib.sha256(BODY + b"!").hexdigest()
-    with pytest.raises(MissingError) as caught:
-        download(f"{server.url}/f", tmp_path / "d" / "f", SHA)
-    assert str(caught.value) == f"{server.url}/f: sha256 is {wrong}, the card says {SHA}: the source has changed"
-    assert list((tmp_path / "d").iterdir()) == []
-    download(f"{server.url}/f", tmp_path / "d" / "f", None)
-    assert [path.name for path in (tmp_path / "d").iterdir()] == ["f"]
-
-
-def test_a_connection_that_breaks_off_leaves_nothing(server: Server, tmp_path: Path) -> None:
-    server.bodies["/f"], server.sent = BODY, 5000
-    with pytest.raises(MissingError) as caught:
-        download(f"{server.url}/f", tmp_path / "f", SHA)
-    assert str(caught.value).startswith(f"{server.url}/f: ")
-    assert "the connection broke off after 5,000 of 12,000 bytes; try again" in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-    server.sent = None
-    download(f"{server.url}/f", tmp_path / "f", SHA)
-    assert (tmp_path / "f").read_bytes() == BODY
-
-
-def test_a_file_that_is_not_there(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(MissingError) as caught:
-        download(f"{server.url}/f", tmp_path / "f", SHA)
-    assert str(caught.value) == f"{server.url}/f: cannot fetch: Not Found; or put the file under --data"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_host_that_does_not_answer(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/f"
-        with pytest.raises(MissingError, match=r"cannot fetch: .*refused; or put the file under --data"):
-            download(url, tmp_path / "f", SHA)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_answer_that_is_not_http(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(b"hello\r\n")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}/f"
-        with pytest.raises(MissingError, match="cannot fetch: "):
-            download(url, tmp_path / "f", SHA)
-        thread.join()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_xquad_from_its_source_to_a_score(server: Server, test_data: Path, tmp_path: Path) -> None:
     packed = test_data / "xquad" / "xquad.en.json.gz"
-    server.bodies["/xquad.en.json"] = gzip.decompress(packed.read_bytes())
-    task = _xquad(server.url, hashlib.sha256(server.bodies["/xquad.en.json"]).hexdigest())
+    plain = gzip.decompress(packed.read_bytes())
+    server.serve("/xquad.en.json", plain)
+    task = _xquad(server.url, hashlib.sha256(plain).hexdigest())
     folders = {"cache": tmp_path / "c", "board": tmp_path / "b"}
     fetched = api.run("bm25", task, **folders)
     assert (fetched["pins"], fetched["languages"]["en"]["queries"]) == ("match", 1187)
@@ -363,7 +272,7 @@ def test_an_offline_run_connects_to_no_host(capsys: pytest.CaptureFixture[str], 
 @pytest.mark.usefixtures("no_network")
 def test_the_refusal_is_real(tmp_path: Path) -> None:
     with pytest.raises((AssertionError, MissingError)):
-        download("http://127.0.0.1:9/f", tmp_path / "f", None)
+        download(Origin("http://127.0.0.1:9/f"), tmp_path / "f")
 
 
 @pytest.mark.usefixtures("no_network")

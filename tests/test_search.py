@@ -16,6 +16,7 @@ import bench.search.scan
 from bench.errors import InputError, MissingError, StoppedError
 from bench.search import Found, search
 from bench.search.blocks import Shards
+from bench.search.exact import score_pairs
 
 K = 50
 
@@ -205,6 +206,37 @@ def test_k_beyond_the_corpus_returns_all() -> None:
     found = search(queries, [vectors[:30]], Names(names[:30]), 10**6)
     assert readable(found, names) == oracle(queries, vectors[:30], names[:30], 10**6)
     assert len(found[0].rows) == 30
+
+
+@pytest.mark.parametrize("kind", ["random", "integer", "duplicates", "constant", "zero"])
+def test_all_documents_in_order(tmp_path: Path, kind: str) -> None:
+    queries, vectors, names, _ = case(kind)
+    found = search(queries, save(tmp_path, vectors, 500), Names(names), len(vectors), query_block=4)
+    assert readable(found, names) == oracle(queries, vectors, names, len(vectors))
+
+
+def test_sums_at_the_edge_of_two_float32_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums that float64 cannot hold, next to the middle between two float32 numbers: the order of summation decides."""
+    import bench.search.whole
+
+    asked: list[int] = []
+
+    def counted(queries: np.ndarray, vectors: np.ndarray, q: np.ndarray, v: np.ndarray) -> np.ndarray:
+        asked.append(len(q))
+        return score_pairs(queries, vectors, q, v)
+
+    monkeypatch.setattr(bench.search.whole, "score_pairs", counted)
+    rng = np.random.default_rng(7)
+    parts = np.float32(2.0) ** np.array([0, -24, -24, -25, -52, -53, -54, -60, -130], np.float32)
+    vectors = rng.choice(np.concatenate([parts, -parts, [0]]).astype(np.float32), (700, 37))
+    queries = rng.choice(np.array([1, 1, -1, 3], np.float32), (9, 37))
+    names = shuffled_names(len(vectors))
+    rows = np.arange(len(vectors))
+    for query, hits in enumerate(search(queries, [vectors], Names(names), len(vectors))):
+        order = np.argsort(hits.rows)
+        exact = score_pairs(queries, vectors, np.full(len(rows), query), rows)
+        assert hits.scores[order].tobytes() == exact.tobytes()
+    assert 0 < sum(asked) < queries.shape[0] * len(vectors)
 
 
 def test_no_queries_no_lists() -> None:

@@ -18,9 +18,13 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": ("bench.cli.run:run", "Encode, search and score; print the per-language table; write the entry."),
     "inspect": ("bench.cli.inspect:inspect", "Look at a query's ranking with texts and judgments."),
     "score": ("bench.cli.score:score", "Score any TREC run against qrels."),
+    "compare": ("bench.cli.compare:compare", "Compare two entries: differences, tests, intervals."),
+    "check": ("bench.cli.check:check", "Fail where a system has become worse than a baseline."),
     "tasks": ("bench.cli.tasks:tasks", "List the benchmarks, show one in full."),
     "models": ("bench.cli.models:models", "List the models, show one in full."),
+    "bundle": ("bench.cli.bundle:bundle", "Pack a benchmark and a model for a machine without the network."),
     "board": ("bench.cli.board:board", "Show the leaderboard."),
+    "site": ("bench.cli.site:site", "Write the leaderboard as a static site, look at it."),
 }
 
 

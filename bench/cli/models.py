@@ -1,4 +1,4 @@
-"""`bench models`: the model cards, and one of them in full. Executes nothing and imports no model's package."""
+"""`bench models`: the model cards, one of them in full, and a look at what it does. Only `verify` loads a model."""
 
 from __future__ import annotations
 
@@ -85,6 +85,31 @@ def show(model: str, cards: Path | None, as_json: bool) -> None:
         print_table(["language", "tokens", "stem", "fold"], rows)
 
 
+@models.command()
+@click.argument("model", metavar="M")
+@click.option("--weights", metavar="DIR[,DIR]", help="Instead of the card's; two are the query's and the passage's.")
+@click.option("--device", metavar="D", help="Such as cpu, cuda, cuda:1.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="One of the model card's dtypes.")
+@click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
+@options.combined(options.cards, options.offline, options.as_json)
+def verify(model: str, cards: Path | None, as_json: bool, **given: Any) -> None:
+    """Load a model, encode one pair of texts, and show what was sent and what came back."""
+    from bench.cli.verified import print_verified
+    from bench.system import Options, resolve
+    from bench.system.verify import verify as look
+    from bench.weights import folders_of
+
+    asked = Options(
+        folders_of(given["weights"]), given["device"], given["dtype"], given["trust_remote_code"], given["offline"]
+    )
+    system = resolve(model, Registry(cards), asked)
+    encoders = look(system)
+    if as_json:
+        print_json({"model": system.name, "unresolved": system.unresolved, "encoders": encoders})
+    else:
+        print_verified(system.name, system.unresolved, encoders)
+
+
 def _fields(card: Model, weights: Whereabouts) -> Iterator[tuple[str, str | Sequence[str]]]:
     """Every field of the card but its citation, under the card's own keys."""
     yield "kind", card.kind
@@ -94,9 +119,15 @@ def _fields(card: Model, weights: Whereabouts) -> Iterator[tuple[str, str | Sequ
     yield "parameters", "unknown" if card.parameters is None else f"{card.parameters:,}"
     yield "source", card.source or "none"
     yield "weights", weights.text
+    if card.weights and card.weights.revision:
+        yield "revision_source", card.weights.revision_source or "none"
     yield "extra", card.extra or "none"
     if card.kind != "bm25":
         yield from _encoder_fields(card)
+    if card.mteb:
+        yield "mteb", card.mteb
+    if card.reported_as:
+        yield "reported_as", list(card.reported_as)
     yield "expect", list(card.expect) or "none"
     yield "notes", list(card.notes) or "none"
     # bm25's settings by language are a table of their own.
@@ -113,11 +144,25 @@ def _encoder_fields(card: Model) -> Iterator[tuple[str, str | Sequence[str]]]:
     else:
         yield "prompts", own
     yield "prompts_source", card.prompts_source or "none"
+    if card.instruction:
+        yield "instruction", f"{card.instruction!r} where the task has none ({card.instruction_source})"
+    if card.remote_code:
+        yield "remote_code", "yes: it runs only with --trust-remote-code"
     yield "pooling", card.pooling or own
     yield "similarity", card.similarity or own
     yield "max_length", [f"query {length.query or own}", f"document {length.document or own}"]
     yield "dtypes", ", ".join(card.dtypes)
     yield "training_data", ", ".join(card.training_data) or "unknown"
+    yield "trained_on", list(_trained_on(card)) or "unknown"
+
+
+def _trained_on(card: Model) -> Iterator[str]:
+    if card.trained_on is None:
+        return
+    yield f"declared: {', '.join(card.trained_on.declared) or 'nothing'}"
+    if card.trained_on.inherited:
+        yield f"inherited from {', '.join(card.trained_on.inherited_from)}: {', '.join(card.trained_on.inherited)}"
+    yield f"source: {card.trained_on.source}"
 
 
 def _compact(value: Any) -> str:
@@ -139,7 +184,9 @@ def _whereabouts(card: Model) -> Whereabouts:
         return _in_package(card, weights.package, weights.folder)
     if weights and weights.hub:
         return _in_cache(weights.hub, weights.revision)
-    return Whereabouts(False, "published nowhere: give a folder with --weights DIR")
+    from bench.weights import unpublished
+
+    return Whereabouts(False, unpublished(card))
 
 
 def _in_package(card: Model, package: str, folder: str | None) -> Whereabouts:

@@ -15,7 +15,7 @@ from bench.expression import split_list
 # Options that a plan takes as they are given.
 _PLANNED = (
     *("split", "k", "weights", "device", "dtype", "data", "cache", "cards", "output", "limit_docs"),
-    *("shard_size", "seed", "allow_unpinned", "trust_remote_code"),
+    *("shard_size", "seed", "drop_self", "note", "allow_unpinned", "trust_remote_code"),
 )
 
 
@@ -26,12 +26,14 @@ _PLANNED = (
 @click.option("--split", metavar="S", help="Another split than the task card's.")
 @click.option("--k", type=click.IntRange(min=1), metavar="N", help="Documents to retrieve for each query.")
 @click.option("--measures", multiple=True, metavar="M,..", help="Instead of the task card's; the main one first.")
-@click.option("--weights", type=options.FOLDER, metavar="DIR", help="Weights instead of the model card's.")
+@click.option("--weights", metavar="DIR[,DIR]", help="Instead of the card's; two are the query's and the passage's.")
 @click.option("--device", metavar="D", help="Such as cpu, cuda, cuda:1.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="One of the model card's dtypes.")
-@click.option("--limit-docs", type=click.IntRange(min=1), metavar="N", help="A sample: only the first N documents.")
+@click.option("--limit-docs", type=click.IntRange(min=1), metavar="N", help="A sample: N documents, the judged first.")
 @click.option("--shard-size", type=click.IntRange(min=1), metavar="N", help="Texts encoded and kept as one: 2048.")
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of what a model may draw.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of a sample and of a model.")
+@click.option("--note", metavar="TEXT", help="Explain this run's flags: kept and shown with its numbers.")
+@click.option("--drop-self", is_flag=True, help="Of a path: task: no query finds the document with its own id.")
 @click.option("--allow-unpinned", is_flag=True, help="Go on with data that differ from the pins; no entry then.")
 @click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
 @click.option("--no-board", is_flag=True, help="Write no leaderboard entry.")
@@ -120,25 +122,31 @@ def _stay_offline() -> None:
 
 def _print(results: list[dict[str, Any]], *, quiet: bool) -> None:
     """One table a task and measure, with all systems of this call; then where things lie and what to look at."""
-    from bench.cli.tables import lines_of, print_table
+    from bench.cli.tables import lines_of, print_slices, print_table
 
     for task in dict.fromkeys(result["task"] for result in results):
         group = [result for result in results if result["task"] == task]
         languages = list(dict.fromkeys(code for result in group for code in result["languages"]))
         for measure in dict.fromkeys(m for result in group for m in result["measures"]):
-            print_table(f"{task}, {measure}", languages, lines_of(group, measure))
+            print_table(f"{task}, {measure}{_sampled(group)}", languages, lines_of(group, measure))
+            print_slices(group, measure)
     for result in results:
         _remarks(result, quiet=quiet)
 
 
+def _sampled(group: Sequence[dict[str, Any]]) -> str:
+    """What a table's title says of a sample, which is the same for all results of a call."""
+    sample = group[0]["sample"]
+    return f", a sample of {sample['documents']:,} documents a language" if sample else ""
+
+
 def _remarks(result: dict[str, Any], *, quiet: bool) -> None:
+    from bench.cli.tables import flag_line
+
     name = f"{result['model']} on {result['task']}"
     for flag in result["flags"]:
         if not flag["expected"]:
-            note(
-                f"{name}: ! {flag['language']}: {flag['check']} ({flag['seen']:.3f}, limit {flag['limit']:.3f})",
-                quiet=quiet,
-            )
+            note(f"{name}: {flag_line(flag)}", quiet=quiet)
     for text in result["notes"]:
         if "says nothing where" not in text:
             note(f"{name}: {text}", quiet=quiet)

@@ -20,15 +20,26 @@ _DIGITS = 12  # Of a digest; all of them are in --json.
 _NUMBERS = (*COUNTS, "shards")
 
 
-@click.group(cls=Family)
+# Verbs in modules of their own; those below are listed after them.
+VERBS: dict[str, tuple[str, str]] = {
+    "fetch": ("bench.cli.tasks_fetch:fetch", "Fetch what a benchmark needs, to where runs look for it."),
+    "verify": ("bench.cli.tasks_verify:verify", "Compare a local copy with every pin."),
+}
+
+
+@click.group(cls=Family, verbs=VERBS)
 def tasks() -> None:
     """The benchmarks."""
 
 
 @tasks.command("list")
+@click.option("--mteb", is_flag=True, help="The tasks of the installed mteb instead, in groups; --json names them all.")
 @options.combined(options.cards, options.as_json)
-def list_(cards: Path | None, as_json: bool) -> int:
+def list_(mteb: bool, cards: Path | None, as_json: bool) -> int:
     """All benchmarks, and those of your own cards."""
+    if mteb:
+        _list_mteb(as_json=as_json)
+        return 0
     listed = Registry(cards).listed("tasks")
     if as_json:
         print_json([_summary(row.card, row.own) if isinstance(row.card, Task) else broken(row) for row in listed])
@@ -36,6 +47,20 @@ def list_(cards: Path | None, as_json: bool) -> int:
         rows = [(marked(row), *_cells(row.card)) for row in listed if isinstance(row.card, Task)]
         print_table(["task", "languages", "split", "measures", "title"], rows, right=["languages"])
     return report(listed)
+
+
+def _list_mteb(*, as_json: bool) -> None:
+    """The tasks of mteb with their state; in a table by type, with their number, those that run here first."""
+    from bench.loaders.mteb.catalogue import grouped, offers
+
+    offered = offers()
+    if as_json:
+        print_json([offer.as_dict() for offer in offered])
+        return
+    rows = [(g.type, f"{g.tasks:,}", _yes(g.supported), g.what) for g in grouped(offered)]
+    print_table(["type", "tasks", "runs here", "which, or why not"], rows, right=["tasks"])
+    here = sum(offer.reason is None for offer in offered)
+    print_fields([("in all", f"{len(offered):,} tasks, {here:,} run here as mteb:NAME (all names: --mteb --json)")])
 
 
 def _summary(card: Task, own: bool) -> dict[str, Any]:
@@ -79,9 +104,13 @@ def _fields(card: Task) -> Iterator[tuple[str, str | Sequence[str]]]:
     yield "document_text", card.document_text
     yield "instruction", [card.instruction, f"from {card.instruction_source}"] if card.instruction else "none"
     yield "measures", f"{', '.join(card.measures)} (main: {card.measures[0]})"
+    yield "ranked", card.ranked or "to the deepest cut"
+    yield "sliced", ", ".join(card.sliced) or "none"
     yield "parallel", _yes(card.parallel)
+    yield "cluster", card.cluster or "none"
     yield "drop_query_id", _yes(card.drop_query_id)
     yield "empty_documents", card.empty_documents
+    yield "absent_documents", card.absent_documents
     yield "licences", f"texts {card.licences.texts}, labels {card.licences.labels}"
     yield "texts_may_be_shown", _yes(card.texts_may_be_shown)
     yield "warnings", list(card.warnings) or "none"
@@ -101,14 +130,16 @@ def _print_languages(card: Task) -> None:
         head = [name for name in next(iter(rows.values())) if any(row[name] for row in rows.values())]
         cells = [[code, *(row[name] for name in head)] for code, row in rows.items()]
         print_table(["language", *head], cells, right=_NUMBERS)
-    files = dict.fromkeys(
-        (code, name, _short(checksum))
-        for code, row in card.languages.items()
-        for pins in (row, *row.splits.values())
-        for name, checksum in pins.files.items()
-    )
+    files: dict[tuple[str, str], dict[str, None]] = {}
+    for code, row in card.languages.items():
+        for pins in (row, *row.splits.values()):
+            for name, checksum in pins.files.items():
+                files.setdefault((name, _short(checksum)), {})[code] = None
     if files:
-        print_table(["language", "file", "checksum"], list(files))
+        all_of_them = ["all"] if len(card.languages) > 1 else list(card.languages)
+        shared = {file: all_of_them if len(codes) == len(card.languages) else codes for file, codes in files.items()}
+        rows = [(code, *file) for file, codes in shared.items() for code in codes]
+        print_table(["language", "file", "checksum"], rows)
 
 
 def _pins(card: Task, code: str, split: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote
@@ -69,16 +69,22 @@ def _ranking(path: Path, query: str, lines: _Lines, *, decode: bool) -> Ranking:
     return rank(docs, np.frombuffer(lines.scores))
 
 
-def read_qrels(path: Path) -> Qrels:
-    """The labels of a TREC qrels file. InputError names file and line of a bad label or one document judged twice."""
+def read_qrels(path: Path, labels: Collection[int] | None = None) -> Qrels:
+    """The labels of a TREC qrels file, all among `labels` where these are given.
+
+    InputError names file and line of a bad label or of a document judged twice.
+    """
     qrels: Qrels = {}
     for number, (query, _, doc, label) in _fields(path, "query iteration document label"):
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", label):
             raise InputError(f"{path}:{number}: the label must be a whole number, found {label!r}")
-        labels = qrels.setdefault(query, {})
-        if doc in labels:
+        row = qrels.setdefault(query, {})
+        if doc in row:
             raise InputError(f"{path}:{number}: document {doc!r} is judged twice for query {query!r}")
-        labels[doc] = int(label)
+        row[doc] = int(label)
+        if labels is not None and row[doc] not in labels:
+            known = " or ".join(map(str, sorted(labels)))
+            raise InputError(f"{path}:{number}: query {query!r}, document {doc!r}: expected {known}, found {label}")
     if not qrels:
         raise InputError(f"{path}: no judgments in it")
     return qrels
@@ -93,14 +99,14 @@ def write_run(path: Path, run: Run, tag: str) -> None:
     def write(file: IO[bytes]) -> None:
         if path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-                packed.writelines(_blocks(run, tag))
+                packed.writelines(run_blocks(run, tag))
         else:
-            file.writelines(_blocks(run, tag))
+            file.writelines(run_blocks(run, tag))
 
     write_whole(path, write)
 
 
-def _blocks(run: Run, tag: str) -> Iterator[bytes]:
+def run_blocks(run: Run, tag: str) -> Iterator[bytes]:
     """The lines of a run, query by query: a run of millions of lines is never held as text."""
     for query in sorted(run, key=str.encode):
         name = _encoded(query)

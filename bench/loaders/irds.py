@@ -7,13 +7,17 @@ return or a tab inside a text. The names are the same as under a --data folder, 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tarfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.errors import MissingError, StoppedError
+from bench.files import read_json
 from bench.loaders.local import local
+from bench.needed import Origin
 from bench.places import Places
 
 
@@ -22,13 +26,14 @@ def home() -> Path:
     return Path(os.environ.get("IR_DATASETS_HOME") or Path.home() / ".ir_datasets")
 
 
-def locate(where: str, name: str, places: Places) -> Path:
-    """The file `name`, such as `mmarco/qrels.dev.tsv`: under --data, else in ir_datasets' home, or downloaded there.
+def locate(where: str, name: str, places: Places, shelf: Path | None = None) -> Path:
+    """The file `name`, such as `mmarco/qrels.dev.tsv`, wherever it lies, else downloaded into ir_datasets' home.
 
-    MissingError, which begins with `where`, says where it was looked for and how to get it. ir_datasets verifies the
-    md5 of what it downloads, and is neither imported nor needed for a file that is there.
+    It is looked for under --data, on the task's shelf and in that home. MissingError, which begins with `where`, says
+    so and how to get it. ir_datasets verifies the md5 of what it downloads, and is neither imported nor needed for a
+    file that is there.
     """
-    found = local(name, places.data) or local(name, home())
+    found = local(name, places.data) or local(name, shelf) or local(name, home())
     if found:
         return found
     if places.offline:
@@ -52,6 +57,33 @@ def missing(where: str, name: str, places: Places) -> MissingError:
     """The error for a file that is nowhere and must not be fetched."""
     looked = f"under {places.data} or in {home()}" if places.data else f"in {home()}, and no --data folder was given"
     return MissingError(f"{where}: no {name} (plain or .gz) {looked}; --offline forbids to fetch it: put it there")
+
+
+def origin(dataset: str, path: str) -> Origin | None:
+    """Where ir_datasets gets the file that it keeps as `<home>/<dataset>/<path>`; None where it does not know it."""
+    entries = _catalogue().get(dataset, {}).values()
+    return next((_origin(entry) for entry in entries if entry.get("cache_path") == path), None)
+
+
+def archive(dataset: str, key: str, unpacked: float) -> Origin | None:
+    """Where ir_datasets gets an archive, which unpacks to about `unpacked` times its size."""
+    entry = _catalogue().get(dataset, {}).get(key)
+    origin = _origin(entry) if entry else None
+    return origin._replace(unpacked=int(unpacked * origin.size)) if origin and origin.size else origin
+
+
+def _origin(entry: dict[str, Any]) -> Origin:
+    headers = entry.get("download_args", {}).get("headers", {})
+    return Origin(entry["url"], f"md5:{entry['expected_md5']}", entry.get("size_hint"), None, tuple(headers.items()))
+
+
+@cache
+def _catalogue() -> dict[str, Any]:
+    """ir_datasets' table of downloads, read without importing it; empty where it has none."""
+    spec = importlib.util.find_spec("ir_datasets")
+    path = Path(spec.origin).parent / "etc" / "downloads.json" if spec and spec.origin else None
+    table: dict[str, Any] = read_json(path) if path and path.is_file() else {}
+    return table
 
 
 def _download(where: str, name: str) -> Path:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import MissingError
-from bench.files import open_text
+from bench.loaders.text import open_text
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line number and object of every line that is not blank."""
+    """Line number and object of every line that is not blank. MissingError names the line that holds none."""
     with open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -30,14 +30,14 @@ def field(value: dict[str, Any], key: str, path: Path, number: int, default: str
     """The text under `key`; numbers are cast to text. MissingError where it is absent or another thing."""
     found = value.get(key, default)
     if isinstance(found, str):
-        return _encodable(found, key, path, number)
+        return encodable(found, key, path, number)
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
     raise MissingError(f"{path}:{number}: expected a text under {key!r}, found {json.dumps(found)[:40]}")
 
 
-def _encodable(text: str, key: str, path: Path, number: int) -> str:
-    """JSON can write half of a surrogate pair; no tokenizer and no file takes it."""
+def encodable(text: str, key: str, path: Path, number: int) -> str:
+    """The text; MissingError for half of a surrogate pair, which JSON can write and no tokenizer and no file takes."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

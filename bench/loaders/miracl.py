@@ -7,15 +7,18 @@ is read, in the order of its number; whether all are there is a matter of the ca
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.collection import Passage, Qrels, Query
 from bench.errors import MissingError
 from bench.loaders.irds import locate
+from bench.loaders.irds import origin as irds_origin
 from bench.loaders.jsonl import field, read_objects
-from bench.loaders.tsv import read_judgments, read_topics
+from bench.loaders.local import pinned
+from bench.loaders.tsv import judgment_line, read_judgments, read_topics
+from bench.needed import Needed
 from bench.places import Places
 from bench.task import Task
 
@@ -58,31 +61,53 @@ class Miracl:
     def qrels(self) -> Qrels | None:
         return read_judgments(self.labels[1], _LABELS) if self.labels else None
 
+    def line_of(self, query: str | None, document: str | None) -> str:
+        return judgment_line((self.labels or self.topics)[1], query, document)
+
 
 def open_source(task: Task, subset: str, split: str, places: Places) -> Miracl:
     """The subset's files under --data, in ir_datasets' home, or downloaded there."""
-    where = f"{task.name}, {subset}"
-    folder = f"miracl/v1.0/{subset}"
+    where, shelf = f"{task.name}, {subset}", places.shelf(task.name, task.source.revision)
 
-    def named(part: str) -> Named:
-        name = f"{folder}/{split}/{part}.tsv"
-        return name, locate(where, name, places)
+    def located(names: Sequence[str]) -> tuple[Named, ...]:
+        return tuple((name, locate(where, name, places, shelf)) for name in names)
 
-    topics = named("topics")
-    labels = None if split in _UNLABELLED else named("qrels")
-    count = task.languages[subset].shards
-    return Miracl(_shards(where, f"{folder}/docs", count, places), topics, labels)
-
-
-def _shards(where: str, folder: str, count: int | None, places: Places) -> tuple[Named, ...]:
+    topics, *labels = located(_tables(subset, split))
+    folder = f"{_folder(subset)}/docs"
     found = _lying(places.data / folder) if places.data else ()
-    if not found and count is None:
+    if not found and task.languages[subset].shards is None:
         raise MissingError(f"{where}: no {folder}/docs-<i>.jsonl or .gz under {places.data}")
-    if found:
-        return tuple((f"{folder}/{path.name}", path) for path in found)
-    first = 1 if folder == "miracl/v1.0/yo/docs" else 0
-    names = [f"{folder}/docs-{i}.jsonl.gz" for i in range(first, first + (count or 0))]
-    return tuple((name, locate(where, name, places)) for name in names)
+    documents = tuple((f"{folder}/{path.name}", path) for path in found) or located(_shards(task, subset))
+    return Miracl(documents, topics, labels[0] if labels else None)
+
+
+def needed(task: Task, subset: str, split: str) -> list[Needed]:
+    """The subset's files as ir_datasets downloads them; its sizes of small files, and of Yoruba's corpus, are wrong."""
+    tables, shards = _tables(subset, split), _shards(task, subset)
+    unsized = {*tables, *(shards if subset == "yo" else ())}
+    files = []
+    for name in (*tables, *shards):
+        origin, pin = irds_origin("miracl", name.removeprefix("miracl/")), pinned(task, subset, name)
+        if origin:
+            origin = origin._replace(checksum=pin or origin.checksum, size=None if name in unsized else origin.size)
+        files.append(Needed(name, origin, checksum=pin or (origin.checksum if origin else None)))
+    return files
+
+
+def _folder(subset: str) -> str:
+    return f"miracl/v1.0/{subset}"
+
+
+def _tables(subset: str, split: str) -> list[str]:
+    """The names of the topics and, where there are public ones, of the judgments."""
+    parts = ("topics",) if split in _UNLABELLED else ("topics", "qrels")
+    return [f"{_folder(subset)}/{split}/{part}.tsv" for part in parts]
+
+
+def _shards(task: Task, subset: str) -> list[str]:
+    """The names of the corpus' files, as many as the card says."""
+    first = 1 if subset == "yo" else 0
+    return [f"{_folder(subset)}/docs/docs-{first + i}.jsonl.gz" for i in range(task.languages[subset].shards or 0)]
 
 
 def _lying(folder: Path) -> tuple[Path, ...]:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from bench.collection import Passage, Qrels, Query
 from bench.errors import InputError, MissingError
-from bench.files import open_text
 from bench.loaders.local import locate
+from bench.loaders.text import open_text, plain
 from bench.places import Places
 from bench.task import Task
 
@@ -48,8 +48,10 @@ class Squad:
                 data = json.load(file)["data"]
             for a, article in enumerate(data, start=1):
                 for p, paragraph in enumerate(article["paragraphs"], start=1):
-                    document = contexts.setdefault(paragraph["context"], f"{a}-{p}")
-                    questions += [_Question(str(qa["id"]), qa["question"], document) for qa in paragraph["qas"]]
+                    document = contexts.setdefault(plain(paragraph["context"]), f"{a}-{p}")
+                    questions += [_Question(str(qa["id"]), plain(qa["question"]), document) for qa in paragraph["qas"]]
+        except UnicodeEncodeError as error:
+            raise MissingError(f"{self.path}: a text holds a lone surrogate, which is no character") from error
         except (ValueError, RecursionError) as error:
             raise MissingError(f"{self.path}: truncated or not JSON: {error}; get the file again") from error
         except (KeyError, TypeError, AttributeError) as error:

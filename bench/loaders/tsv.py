@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.collection import Qrels, Query
 from bench.errors import InputError, MissingError
-from bench.files import open_text
 from bench.formats.trec import read_qrels
+from bench.loaders.text import open_text
 
 
 def read_pairs(path: Path) -> Iterator[tuple[int, str, str]]:
@@ -30,25 +30,35 @@ def read_pairs(path: Path) -> Iterator[tuple[int, str, str]]:
 def read_topics(path: Path) -> list[Query]:
     """The queries of a topics file of exactly two columns. MissingError names the line that has more or fewer."""
     queries = []
-    try:
-        for number, name, text in read_pairs(path):
-            if "\t" in text:
-                raise MissingError(f"{path}:{number}: expected two columns (id, query), found {text.count(chr(9)) + 2}")
-            queries.append(Query(name, text))
-    except InputError as error:
-        raise MissingError(str(error)) from error
+    for number, name, text in read_pairs(path):
+        if "\t" in text:
+            raise MissingError(f"{path}:{number}: expected two columns (id, query), found {text.count(chr(9)) + 2}")
+        queries.append(Query(name, text))
     return queries
 
 
-def read_judgments(path: Path, labels: frozenset[int]) -> Qrels:
-    """The judgments of a TREC qrels file whose labels are among `labels`; MissingError where it holds anything else."""
+def read_judgments(path: Path, labels: frozenset[int] | None = None) -> Qrels:
+    """The judgments of a TREC qrels file, whose labels are among `labels` where these are given.
+
+    MissingError names the line of anything else.
+    """
+    with open_text(path):  # Whatever is no text is told for what it is.
+        pass
     try:
-        qrels = read_qrels(path)
+        return read_qrels(path, labels)
     except InputError as error:
         raise MissingError(str(error)) from error
-    for query, row in qrels.items():
-        for document, label in row.items():
-            if label not in labels:
-                known = " or ".join(map(str, sorted(labels)))
-                raise MissingError(f"{path}: query {query!r}, document {document!r}: expected {known}, found {label}")
-    return qrels
+
+
+def judgment_line(path: Path, query: str | None, document: str | None) -> str:
+    """`PATH:LINE` of the first judgment of a query or, if that is None, of a document; the path alone for none.
+
+    Columns are parted by tabs, or by any blanks where there is none; the first is the query's, the last but one the
+    document's.
+    """
+    with open_text(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            first, *others = line.rstrip("\r\n").split("\t") if "\t" in line else line.split() or [""]
+            if first == query if query is not None else document in others[-2:-1]:
+                return f"{path}:{number}"
+    return str(path)

@@ -14,9 +14,10 @@ from typing import Any
 
 from bench.collection import Answers, Passage, Qrels, Query
 from bench.errors import MissingError
-from bench.files import open_text
-from bench.loaders.jsonl import field, read_objects
-from bench.loaders.local import locate
+from bench.loaders.jsonl import encodable, field, read_objects
+from bench.loaders.local import locate, published
+from bench.loaders.text import open_text
+from bench.needed import Needed
 from bench.places import Places
 from bench.task import Task
 
@@ -28,6 +29,7 @@ _QUESTIONS = {
 }
 _UNANSWERED = "test"
 _COLUMNS = ["id", "text", "title"]
+_CORPUS_BYTES = 13_000_000_000
 _LONGEST_CELL = 1 << 24
 
 
@@ -85,12 +87,18 @@ class Xor:
             raise MissingError(f"{self.questions}:{number}: expected a list of texts under 'answers'")
         if not all(text.strip() for text in found):
             raise MissingError(f"{self.questions}:{number}: an answer has no text: every passage would hold it")
-        return found
+        return [encodable(text, "answers", self.questions, number) for text in found]
 
     def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, row in read_objects(self.questions):
             if field(row, "lang", self.questions, number) == self.language:
                 yield number, row
+
+
+def needed(task: Task, subset: str, split: str) -> list[Needed]:
+    """The questions and the passages, which are not packed and take about 13 GB."""
+    questions = published(task, subset, f"xor-retrieve/{_QUESTIONS[split]}")
+    return [questions, published(task, subset, f"xor-retrieve/{_CORPUS}", f"models/{_CORPUS}", _CORPUS_BYTES)]
 
 
 def open_source(task: Task, subset: str, split: str, places: Places) -> Xor:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from bench.collection import Passage, Qrels, Query
 from bench.errors import InputError, MissingError
+from bench.fetch import fetch
 from bench.loaders.jsonl import field, read_objects
 from bench.loaders.local import local
+from bench.needed import Needed, Origin
 from bench.places import Places
 from bench.task import Task
 
@@ -62,6 +64,12 @@ class XtremeUp:
     def qrels(self) -> Qrels:
         return {query.id: {gold: 1} for query, gold in self._rows()}
 
+    def line_of(self, query: str | None, document: str | None) -> str:
+        for number, row in read_objects(self.questions):
+            if str(row.get("id")) == document:
+                return f"{self.questions}:{number}"
+        return str(self.questions)
+
     def _rows(self) -> Iterator[tuple[Query, str]]:
         """Every question with the id of its gold passage."""
         for count, (number, row) in enumerate(read_objects(self.questions), start=1):
@@ -69,10 +77,29 @@ class XtremeUp:
             yield Query(f"{self.language}:{count}", field(row, "question", *where)), field(row, "id", *where)
 
 
+def needed(task: Task, subset: str, split: str) -> list[Needed]:
+    """The pool and the subset's questions, out of the one archive; its root folder is dropped."""
+    code, origin = task.languages[subset].source_code or subset, _origin(task)
+    files = []
+    for name, *others in ([_INDEX], [f"{folder}/{code}.jsonl" for folder in (split, *_OTHER_NAMES.get(split, ()))]):
+        names = [f"{_FOLDER}/{part}" for part in (name, *others)]
+        patterns = [
+            f"{task.name}/{root}{part}{ending}" for part in names for root in ("", "*/") for ending in ("", ".gz")
+        ]
+        files.append(
+            Needed(f"{task.name}/{names[0]}", origin, tuple(f"*/{part}" for part in names), None, tuple(patterns))
+        )
+    return files
+
+
+def _origin(task: Task) -> Origin | None:
+    return Origin(task.source.url) if task.source.url else None
+
+
 def open_source(task: Task, subset: str, split: str, places: Places) -> XtremeUp:
-    """The subset's questions and the pool, below `<data>/xtreme-up` or one folder further down."""
+    """The subset's questions and the pool, below `<data>/xtreme-up` or one folder further down, else fetched."""
     code = task.languages[subset].source_code or subset
-    folder = _folder(task, subset, places)
+    folder = _folder(task, subset, split, places)
     index = local(_INDEX, folder)
     for name in (split, *_OTHER_NAMES.get(split, ())):
         questions = local(f"{name}/{code}.jsonl", folder)
@@ -82,14 +109,27 @@ def open_source(task: Task, subset: str, split: str, places: Places) -> XtremeUp
     raise MissingError(f"{task.name}, {subset}: no {missing} or {missing}.gz in {folder}")
 
 
-def _folder(task: Task, subset: str, places: Places) -> Path:
-    how = f"unpack {task.source.url} below <data>/{task.name} and give <data> with --data"
-    if places.data is None:
-        raise MissingError(f"{task.name}, {subset}: no --data folder was given: {how}")
-    top = places.data / task.name
-    found = [path for path in (top / _FOLDER, *sorted(top.glob(f"*/{_FOLDER}"))) if path.is_dir()]
+def _folder(task: Task, subset: str, split: str, places: Places) -> Path:
+    shelf = places.shelf(task.name, task.source.revision)
+    found = _lying(task, places.data) or _lying(task, shelf)
+    if not found and places.offline:
+        looked = (
+            f"no {_FOLDER} in {places.data / task.name} or a folder there"
+            if places.data
+            else "no --data folder was given"
+        )
+        how = f"unpack {task.source.url} below <data>/{task.name} and give <data> with --data"
+        raise MissingError(f"{task.name}, {subset}: {looked}: {how}")
     if not found:
-        raise MissingError(f"{task.name}, {subset}: no {_FOLDER} in {top} or a folder there: {how}")
+        everything = [file for s in task.all_splits for code in task.languages for file in needed(task, code, s)]
+        fetch(needed(task, subset, split), shelf, others=everything)
+        found = _lying(task, shelf)
     if len(found) > 1:
         raise InputError(f"{task.name}: {' and '.join(map(str, found))}: leave one of them")
     return found[0]
+
+
+def _lying(task: Task, folder: Path | None) -> list[Path]:
+    """The folders of the task's files, of which there should be one."""
+    top = folder / task.name if folder else None
+    return [path for path in (top / _FOLDER, *sorted(top.glob(f"*/{_FOLDER}"))) if path.is_dir()] if top else []

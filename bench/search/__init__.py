@@ -1,8 +1,9 @@
 """Exact search: for each query the k documents with the highest inner products, from vectors on disk.
 
 One pass over the blocks in float32 finds all documents that can be among the top k (`scan` has the proof), their rows
-are read again and scored exactly, and these scores alone decide order and cut (`exact`). So the result is the same to
-the bit for any shard size, block size, number of queries at once, thread count and order of documents.
+are read again and scored exactly, and these scores alone decide order and cut (`exact`); where all documents are
+wanted they are scored at once (`whole`). So the result is the same to the bit for any shard size, block size, number of
+queries at once, thread count and order of documents.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from bench.search.blocks import Shards, Source
 from bench.search.exact import Pairs, best, joined, score_pairs
 from bench.search.scan import Scan, room
 from bench.search.ties import Ties
+from bench.search.whole import Whole
 
 MEMORY = 1 << 30
 """Bytes that a search may use beside what the process already holds: up to a quarter for blocks, half for queries."""
@@ -90,7 +92,26 @@ class _Corpus:
     workers: int
 
     def answer(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> list[Found]:
-        """The top k of each of these queries, all in one pass, and a second one for those with too many ties."""
+        """The top k of each of these queries."""
+        pairs = (self._all if self.k == self.vectors.rows else self._top)(queries, report)
+        ends = np.searchsorted(pairs.queries, np.arange(1, len(queries)))
+        return [
+            Found(rows, scores)
+            for rows, scores in zip(np.split(pairs.rows, ends), np.split(pairs.scores, ends), strict=True)
+        ]
+
+    def _all(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> Pairs:
+        """All documents for each query."""
+        cuts = self._cuts(len(queries))
+        parts = [Whole(queries[cut], self.k) for cut in cuts]
+        self._sweep(parts, queries, report)
+        return joined(
+            best(part.pairs._replace(queries=part.pairs.queries + cut.start), self.k, self.ids)
+            for part, cut in zip(parts, cuts, strict=True)
+        )
+
+    def _top(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> Pairs:
+        """The top k, all in one pass, and a second one for the queries with too many ties."""
         cuts = self._cuts(len(queries))
         scans = [Scan(queries[cut], self.k) for cut in cuts]
         self._sweep(scans, queries, report)
@@ -101,13 +122,11 @@ class _Corpus:
             del scans  # Their candidates take as much memory as what comes now.
             pairs = joined([pairs, self._tied(queries[crowded], floor, crowded)])
             pairs = pairs.at(np.argsort(pairs.queries, kind="stable"))
-        ends = np.searchsorted(pairs.queries, np.arange(1, len(queries)))
-        return [
-            Found(rows, scores)
-            for rows, scores in zip(np.split(pairs.rows, ends), np.split(pairs.scores, ends), strict=True)
-        ]
+        return pairs
 
-    def _sweep(self, parts: Sequence[Scan | Ties], queries: NDArray[np.float32], report: Callable[[int], None]) -> None:
+    def _sweep(
+        self, parts: Sequence[Scan | Ties | Whole], queries: NDArray[np.float32], report: Callable[[int], None]
+    ) -> None:
         """Show every block to every part; the parts share the threads."""
         longest = float(np.sqrt(np.square(queries, dtype=np.float64).sum(axis=1).max()))
         for block in self.vectors.blocks(self._rows_within(_BLOCK)):

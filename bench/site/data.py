@@ -1,0 +1,150 @@
+"""What the pages share: a board's results by task and by system, entries, cards, and the names of the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench.entry import Entry
+from bench.errors import BenchError, MissingError
+from bench.leaderboard import entries
+from bench.leaderboard.cards import shipped_task
+from bench.leaderboard.releases import entry_of, read_release, release_versions
+from bench.leaderboard.standings import standings
+from bench.model import Model
+from bench.registry import Registry
+from bench.site.names import file_names
+from bench.task import Task
+
+Result = dict[str, Any]
+
+NAVIGATION = (
+    ("index.html", "Tasks"),
+    ("systems.html", "Systems"),
+    ("compare.html", "Compare"),
+    ("plots.html", "Plots"),
+    ("audit.html", "Audit"),
+    ("downloads.html", "Downloads"),
+)
+
+
+@dataclass(frozen=True)
+class SiteData:
+    """A board as its pages see it.
+
+    `results` are all result objects of the standings, `versions` the board's releases, `release` the one that is shown
+    (None: the board as it is); `cache` is where computed statistics are kept, None to keep none.
+    """
+
+    board: Path
+    results: tuple[Result, ...]
+    versions: tuple[str, ...] = ()
+    release: str | None = None
+    cache: Path | None = None
+
+    @cached_property
+    def by_task(self) -> dict[str, list[Result]]:
+        """Results by the task's name as results have it; tasks of measured results first, then by name."""
+        groups: dict[str, list[Result]] = {}
+        for result in self.results:
+            groups.setdefault(result["task"], []).append(result)
+        return {task: groups[task] for task in sorted(groups, key=lambda task: (not _measured(groups[task]), task))}
+
+    @cached_property
+    def by_system(self) -> dict[str, list[Result]]:
+        """Results by `system_of`, sorted by it."""
+        groups: dict[str, list[Result]] = {}
+        for result in self.results:
+            groups.setdefault(self.system_of(result), []).append(result)
+        return {system: groups[system] for system in sorted(groups)}
+
+    def system_of(self, result: Result) -> str:
+        """The name of the system that a result is of: one name wherever a card joins the names of several sources."""
+        if result["kind"] == "measured":
+            return str(result["model"])
+        if result["kind"] == "imported":
+            return self._mteb_names.get(result["model"], str(result["model"]))
+        return str(result["system"] or result["model"])
+
+    @cached_property
+    def _mteb_names(self) -> dict[str, str]:
+        return {card.mteb: name for name, card in self.model_cards.items() if card.mteb}
+
+    @cached_property
+    def model_cards(self) -> dict[str, Model]:
+        """The shipped model cards by name."""
+        return {row.name: row.card for row in Registry().listed("models") if isinstance(row.card, Model)}
+
+    def task_card(self, task: str) -> Task | None:
+        """The shipped card of `T` or `T@S`, None where there is none."""
+        try:
+            return shipped_task(task.split("@", 1)[0])
+        except BenchError:
+            return None
+
+    @cached_property
+    def _task_files(self) -> dict[str, str]:
+        return file_names(self.by_task)
+
+    @cached_property
+    def _system_files(self) -> dict[str, str]:
+        return file_names(self.by_system)
+
+    def entry_of(self, result: Result) -> Entry | None:
+        """The entry that a measured result is read from; None for other kinds, and where a release's is gone."""
+        held = self._held.get((result["task"], result["identity"]))
+        return held[1] if held and result["kind"] == "measured" else None
+
+    def scores_of(self, result: Result) -> Path | None:
+        """The file of a measured result's per-query scores, None where there is none."""
+        held = self._held.get((result["task"], result["identity"]))
+        scores = held[0].with_suffix(".parquet") if held and result["kind"] == "measured" else None
+        return scores if scores and scores.is_file() else None
+
+    @cached_property
+    def _held(self) -> dict[tuple[str, str], tuple[Path, Entry]]:
+        """Entries with their files by task and identity."""
+        if self.release is None:
+            found = entries(self.board)
+        else:
+            found = []
+            for row in read_release(self.board, self.release).entries:
+                try:
+                    found.append(entry_of(self.board, row))
+                except MissingError:
+                    continue
+        return {(entry.identity["task"], entry.hex): (path, entry) for path, entry in found}
+
+    @property
+    def navigation(self) -> tuple[tuple[str, str], ...]:
+        """The pages that every page links to: path and name."""
+        return NAVIGATION
+
+    def task_stem(self, task: str) -> str:
+        """The name of a task's files, without folder and suffix."""
+        return self._task_files[task]
+
+    def system_stem(self, system: str) -> str:
+        """The name of a system's files, without folder and suffix."""
+        return self._system_files[system]
+
+    def task_page(self, task: str) -> str:
+        """The path of a task's page."""
+        return f"task/{self.task_stem(task)}.html"
+
+    def system_page(self, system: str) -> str:
+        """The path of a system's page."""
+        return f"system/{self.system_stem(system)}.html"
+
+
+def _measured(results: Sequence[Result]) -> bool:
+    return any(result["kind"] == "measured" for result in results)
+
+
+def site_data(board: Path, release: str | None = None, cache: Path | None = None) -> SiteData:
+    """The data of a board, or of a release of it; MissingError and InputError as the board's files give them."""
+    results = tuple(standings(board, release=release))
+    return SiteData(board, results, tuple(release_versions(board)), release, cache)
