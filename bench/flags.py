@@ -98,7 +98,7 @@ def _harmonic(k: int) -> float:
 def not_above_random(
     language: str, measure: Measure, values: Mapping[str, float], qrels: Qrels, pool: int
 ) -> Flag | None:
-    """Flag a mean that does not rise above chance by more than two standard errors; needs nDCG, AP or R below the pool."""
+    """Flag a mean not above chance by more than two standard errors; needs nDCG, AP or R, its cut below the pool."""
     saturated = measure.cutoff is not None and measure.cutoff >= pool
     if measure.base not in ("nDCG", "AP", "R") or measure.tokens is not None or saturated or len(values) < 2:
         return None

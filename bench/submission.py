@@ -1,4 +1,4 @@
-"""What the organisers of a benchmark take: their own file of predictions, made from the runs that a result folder holds.
+"""What the organisers of a benchmark take: their own file of predictions, made from the runs of a result folder.
 
 - XOR-Retrieve: one JSON array over all languages, with the texts of the passages (bench.formats.xor)
 - XTREME-UP: a file a language, a line a question (bench.formats.xtreme_up)

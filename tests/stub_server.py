@@ -33,6 +33,7 @@ class Served:
     stall_s: float = 0.0
     """How long the server sleeps where it breaks off."""
     redirect: str | None = None
+    encoding: str | None = None
     wants: dict[str, str] = field(default_factory=dict)
     """Headers without which the answer is 403."""
 
@@ -93,7 +94,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(file.body) - 1}/{len(file.body)}")
         if file.announced != -1:
             self.send_header("Content-Length", str(len(body) if file.announced is None else file.announced))
-        for name, value in {"ETag": file.tag, "Last-Modified": file.modified}.items():
+        for name, value in {
+            "ETag": file.tag,
+            "Last-Modified": file.modified,
+            "Content-Encoding": file.encoding,
+        }.items():
             if value:
                 self.send_header(name, value)
         self.end_headers()

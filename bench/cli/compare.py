@@ -15,7 +15,6 @@ from bench.expression import split_list
 
 if TYPE_CHECKING:
     from bench.leaderboard.held import Held
-    from bench.significance.comparison import Comparison, Line
 
 _HEAD = ("language", "A", "B", "B - A", "interval", "p", "wins", "ties", "losses", "moved most")
 
@@ -96,91 +95,12 @@ def _one_of(name: str, group: Sequence[Held], task: str) -> Held:
 
 def _compared(before: Held, after: Held, given: dict[str, Any], cards: Path | None) -> dict[str, Any]:
     """The comparison on one task as JSON."""
-    import numpy as np
-
-    from bench.leaderboard.panels import Source, read_panel
-    from bench.significance.comparison import compare as compared
+    from bench.comparison import compare_entries
     from bench.statistics import design_of
 
-    task, entries = before.entry.identity["task"], (before.entry, after.entry)
-    measure = _measure(before, after, given["measure"])
-    codes = _languages(before, after, measure, [item for value in given["languages"] for item in split_list(value)])
-    sources = [Source(held.entry.stem, held.scores, frozenset(codes)) for held in (before, after)]
-    table, notes = read_panel(sources, measure, codes, design_of(task, cards), np.float64)
-    table = table.complete()
-    if not table.languages:
-        raise MissingError(f"{task}: no language in common, on the same queries, with {measure}: {'; '.join(notes)}")
-    shown = {language.code for language in table.languages}
-    left = [code for code in codes if code not in shown]
-    only = [[c for c in one.languages if c not in other.languages] for one, other in (entries, entries[::-1])]
-    of = len(dict.fromkeys((*entries[0].subsets, *entries[1].subsets)))
-    if len(shown) < of:
-        notes.append(f"over the {len(shown)} of {of} languages that are compared alone, the means too")
-    result = compared(table, given["moved"], given["seed"])
-    return _object(before, after, measure, result, of) | {
-        "only_a": only[0],
-        "only_b": only[1],
-        "left_out": left,
-        "seed": given["seed"],
-        "notes": notes,
-    }
-
-
-def _measure(before: Held, after: Held, asked: str | None) -> str:
-    """The measure to compare; both have it."""
-    from bench.measure import Measure
-
-    common = [m for m in before.entry.measures if m in after.entry.measures]
-    measure = str(Measure.parse(asked)) if asked else before.entry.measures[0]
-    if measure not in common:
-        raise MissingError(f"{before.entry.identity['task']}: not both have {measure}; in common: {', '.join(common)}")
-    return measure
-
-
-def _languages(before: Held, after: Held, measure: str, wanted: Sequence[str]) -> list[str]:
-    """The languages that both measured on the same data, in the card's order."""
-    blocks = before.entry.languages, after.entry.languages
-    common = [
-        code
-        for code in before.entry.subsets
-        if all(code in side and side[code].get(measure) is not None for side in blocks)
-        and blocks[0][code].get("fingerprint") == blocks[1][code].get("fingerprint")
-    ]
-    for code in wanted:
-        if code not in common:
-            raise unknown("language of both", code, common, f"both have {', '.join(common) or 'none'}")
-    return [code for code in common if not wanted or code in wanted]
-
-
-def _object(before: Held, after: Held, measure: str, result: Comparison, of: int) -> dict[str, Any]:
-    mean = _line(result.mean) | {"languages": len(result.languages), "of": of}
-    return {
-        "task": before.entry.identity["task"],
-        "measure": measure,
-        "a": {"model": before.entry.identity["model"], "id": before.entry.hex, "entry": str(before.path)},
-        "b": {"model": after.entry.identity["model"], "id": after.entry.hex, "entry": str(after.path)},
-        "unit": result.unit,
-        "languages": {str(line.language): _line(line) | {"moved": _moved(line)} for line in result.languages},
-        "mean": {key: value for key, value in mean.items() if key != "p_holm"},
-    }
-
-
-def _line(line: Line) -> dict[str, Any]:
-    return {
-        "a": line.first,
-        "b": line.second,
-        "difference": line.difference,
-        "interval": list(line.interval),
-        "p": line.p,
-        "p_holm": line.adjusted,
-        "wins": line.wins,
-        "ties": line.ties,
-        "losses": line.losses,
-    }
-
-
-def _moved(line: Line) -> list[dict[str, Any]]:
-    return [{"query": moved.query, "a": moved.first, "b": moved.second} for moved in line.moved]
+    languages = [item for value in given["languages"] for item in split_list(value)]
+    design = design_of(before.entry.identity["task"], cards)
+    return compare_entries(before, after, design, given["measure"], languages, given["moved"], given["seed"])
 
 
 def _print(result: dict[str, Any], *, quiet: bool) -> None:

@@ -138,8 +138,8 @@ def _print_languages(card: Task) -> None:
     if files:
         all_of_them = ["all"] if len(card.languages) > 1 else list(card.languages)
         shared = {file: all_of_them if len(codes) == len(card.languages) else codes for file, codes in files.items()}
-        rows = [(code, *file) for file, codes in shared.items() for code in codes]
-        print_table(["language", "file", "checksum"], rows)
+        lines = [(code, *file) for file, codes in shared.items() for code in codes]
+        print_table(["language", "file", "checksum"], lines)
 
 
 def _pins(card: Task, code: str, split: str) -> dict[str, str]:

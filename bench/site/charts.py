@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+VERSION = 1
+"""Of the drawing: a chart that was kept is drawn again when it changes."""
+
 WIDTH = 520
 """CSS pixels; at a phone's width the letters are still read."""
 
@@ -73,7 +76,7 @@ class Pairs(NamedTuple):
 Chart = Scatter | Rows | Pairs
 
 
-def drawn(chart: Chart) -> bytes:
+def drawn(chart: Chart) -> str:
     """The chart as SVG; MissingError where matplotlib is not installed."""
     try:
         import matplotlib as mpl
@@ -122,7 +125,7 @@ def _place(figure: Figure, chart: Chart, left: int) -> None:
     figure.subplots_adjust(**edges, top=1 - _head_of(chart) / height, wspace=0.12)
 
 
-def _themed(svg: str) -> bytes:
+def _themed(svg: str) -> str:
     """The drawing with its colours for the dark, without the parts that only say which program made it."""
     svg = re.sub(r"<!DOCTYPE.*?>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -133,7 +136,7 @@ def _themed(svg: str) -> bytes:
     )
     family = "text{font-family:system-ui,sans-serif!important}"
     style = f"<style>{family}@media (prefers-color-scheme:dark){{{rules}}}</style>\n <defs>"
-    return svg.replace("<defs>", style, 1).encode("utf-8", "replace")
+    return svg.replace("<defs>", style, 1)
 
 
 def _short(name: str, longest: int = _LONGEST) -> str:
@@ -156,13 +159,14 @@ def _axes(axes: Axes, x_label: str, y_label: str = "") -> None:
 
 def _scatter(chart: Scatter, figure: Figure) -> None:
     axes = figure.subplots()
-    _place(figure, chart, 54)
+    _place(figure, chart, _LEFT)
     _axes(axes, chart.x_label, chart.y_label)
     axes.grid(color=_GRID, linewidth=0.7)
     axes.set_xscale("log")
     named = sorted(point for _, points in chart.groups for point in points if point.name)
     if named:
-        axes.step([p.x for p in named], [p.y for p in named], where="post", color=_MUTED, linewidth=1, dashes=(4, 3))
+        where = "post" if named[0].y < named[-1].y else "pre"
+        axes.step([p.x for p in named], [p.y for p in named], where=where, color=_MUTED, linewidth=1, dashes=(4, 3))
     for at, (name, points) in enumerate(chart.groups):
         edge = {"markeredgecolor": _INK, "markeredgewidth": 0.4}
         axes.plot([p.x for p in points], [p.y for p in points], label=_plain(name), **_mark(at), **edge)
@@ -188,24 +192,27 @@ def _scatter_ticks(axes: Axes, chart: Scatter) -> None:
 
 
 def _scatter_names(axes: Axes, named: Sequence[Point]) -> None:
-    """Names to the upper left of their points, where no point is; the best first, and none over another."""
+    """Names to the upper left of their points, else to the right where nothing lies below; the best first."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.06 * (high - low))
     axes.set_xlim(axes.get_xlim())
-    taken: list[tuple[float, float, float, float]] = []
+    scale = 72 / axes.figure.dpi
+    points = [axes.transData.transform(xy) * scale for line in axes.lines for xy in line.get_xydata()]
+    taken = [(x - 1, y - 1, x + 1, y + 1) for x, y in points]
     for point in sorted(named, key=lambda p: -p.y):
-        x, y = axes.transData.transform((point.x, point.y)) * 72 / axes.figure.dpi
+        x, y = axes.transData.transform((point.x, point.y)) * scale
         name = _short(point.name)
-        for dx, dy, side in ((-4, 4, "right"), (5, -10, "left"), (5, 4, "left")):
+        for dx, dy, side in ((-5, 4, "right"), (6, -10, "left"), (6, 3, "left")):
             start = x + dx - (len(name) * _LETTER if side == "right" else 0)
-            box = (start, y + dy, start + len(name) * _LETTER, y + dy + 10)
-            if box[0] > 4 and box[2] < WIDTH - 4 and not any(_overlap(box, other) for other in taken):
+            box = (start, y + dy, start + len(name) * _LETTER, y + dy + 9)
+            if box[0] > _LEFT and box[2] < WIDTH - 4 and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 style = {"color": _INK, "fontsize": 9, "parse_math": False}
                 axes.annotate(name, (point.x, point.y), (dx, dy), textcoords="offset points", ha=side, **style)
                 break
 
 
+_LEFT = 54  # Pixels left of the axes of a scatter.
 _LETTER = 5.0  # Pixels of a letter of a name, more or less: the browser's font decides.
 
 

@@ -12,11 +12,14 @@ from bench.entry import Entry
 from bench.errors import BenchError, MissingError
 from bench.leaderboard import entries
 from bench.leaderboard.cards import shipped_task
+from bench.leaderboard.imported import imported_models
+from bench.leaderboard.imported_models import Models
 from bench.leaderboard.releases import entry_of, read_release, release_versions
 from bench.leaderboard.standings import standings
 from bench.model import Model
 from bench.registry import Registry
 from bench.site.names import file_names
+from bench.site.traits import Traits, card_names, traits_of
 from bench.task import Task
 
 Result = dict[str, Any]
@@ -62,16 +65,40 @@ class SiteData:
         return {system: groups[system] for system in sorted(groups)}
 
     def system_of(self, result: Result) -> str:
-        """The name of the system that a result is of: one name wherever a card joins the names of several sources."""
+        """The name of the system that a result is of: one name wherever a card joins the names of several sources.
+
+        A printed name that no card knows means something in its source alone, which is therefore part of it.
+        """
         if result["kind"] == "measured":
             return str(result["model"])
         if result["kind"] == "imported":
-            return self._mteb_names.get(result["model"], str(result["model"]))
-        return str(result["system"] or result["model"])
+            return self._hub_names.get(result["model"], str(result["model"]))
+        card = result["system"] or self._printed_names.get(result["model"])
+        return str(card or f"{result['model']} ({result['origin']['source']})")
 
     @cached_property
-    def _mteb_names(self) -> dict[str, str]:
+    def _hub_names(self) -> dict[str, str]:
+        """Names of cards by the names that mteb has for their models."""
         return {card.mteb: name for name, card in self.model_cards.items() if card.mteb}
+
+    @cached_property
+    def _printed_names(self) -> dict[str, str]:
+        return {printed: name for name, card in self.model_cards.items() for printed in card.reported_as}
+
+    def traits(self, result: Result) -> Traits:
+        """How a result's system retrieves, its size, its licence, its training."""
+        return self._traits[id(result)]
+
+    @cached_property
+    def _traits(self) -> dict[int, Traits]:
+        described = imported_models(self.board)
+        return {id(result): self._traits_of(result, described) for result in self.results}
+
+    def _traits_of(self, result: Result, described: Models) -> Traits:
+        names = card_names(str(result["model"] if result["kind"] == "measured" else self.system_of(result)))
+        cards = [self.model_cards[name] for name in names if name in self.model_cards]
+        about = described.get((result["model"], result["origin"]["revision"])) if result["kind"] == "imported" else None
+        return traits_of(result, self.entry_of(result), cards if len(cards) == len(names) else [], about)
 
     @cached_property
     def model_cards(self) -> dict[str, Model]:

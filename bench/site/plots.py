@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bench.leaderboard.standings import KINDS, tables_of
-from bench.site.charts import Chart, Pairs, Point, Rows, Scatter, height_of
+from bench.site.charts import WIDTH, Chart, Pairs, Point, Rows, Scatter, height_of
 from bench.site.data import Result, SiteData
 from bench.site.speed import Speed, speed_of
+from bench.site.tasktable import main_measure
 
 _LEAST = {"size": 6, "speed": 3}  # Points below which a scatter says less than the table.
 _MOST_LANGUAGES = 60
@@ -32,26 +33,23 @@ class Figure(NamedTuple):
     rows: tuple[tuple[Any, ...], ...]
 
     @property
+    def width(self) -> int:
+        """CSS pixels."""
+        return WIDTH
+
+    @property
     def height(self) -> int:
-        """CSS pixels at the chart's own width."""
+        """CSS pixels at that width."""
         return height_of(self.chart)
 
 
 def figures_of(site: SiteData, task: str) -> list[Figure]:
     """The charts of a task, none where nothing is worth one."""
-    results = site.by_task[task]
-    measure = main_measure(results)
-    tables = _tables(results, measure)
+    measure = main_measure(site, task)
+    tables = _tables(site.by_task[task], measure)
     stem = site.task_stem(task)
     kinds = (_sizes, _speeds, _profile, _own_language)
     return [figure for draw in kinds for figure in draw(site, stem, tables, measure)]
-
-
-def main_measure(results: Sequence[Result]) -> str:
-    """The main measure of a task: that of what was measured, else the one that most results have."""
-    measured = [result for result in results if result["kind"] == "measured"]
-    names = [str(result["main_measure"]) for result in measured or results]
-    return max(dict.fromkeys(names), key=names.count)
 
 
 def _tables(results: Sequence[Result], measure: str) -> dict[str, list[Result]]:
@@ -64,20 +62,12 @@ def _tables(results: Sequence[Result], measure: str) -> dict[str, list[Result]]:
     return {kind: found[kind] for kind in KINDS if kind in found}
 
 
-def parameters_of(site: SiteData, result: Result) -> int | None:
-    """How many parameters a system has, by its card or by what the source of the number says; None if unknown."""
-    card = site.model_cards.get(site.system_of(result))
-    stated = card.parameters if card else None
-    return stated or (result.get("about") or {}).get("parameters") or None
-
-
 # --- quality against size and speed
 
 
 def _sizes(site: SiteData, stem: str, tables: Mapping[str, list[Result]], measure: str) -> Iterator[Figure]:
-    places = [
-        (result, float(size)) for table in tables.values() for result in table if (size := parameters_of(site, result))
-    ]
+    ranked = [result for table in tables.values() for result in table]
+    places = [(result, float(size)) for result in ranked if (size := site.traits(result).parameters)]
     if len(places) < _LEAST["size"]:
         return
     groups, best = _grouped(places, measure, {kind: kind for kind in KINDS})
@@ -199,7 +189,7 @@ def _languages(table: Sequence[Result]) -> tuple[str, ...]:
 
 
 def _named(site: SiteData, result: Result, mixed: bool) -> str:
-    return site.system_of(result) + (f" ({result['kind']})" if mixed else "")
+    return (f"{result['kind']}: " if mixed else "") + site.system_of(result)
 
 
 def _values(result: Result, languages: Sequence[str], measure: str) -> tuple[float | None, ...]:

@@ -1,4 +1,4 @@
-"""`bench board export`: numbers in the formats of others, runs as TREC files, and the submission files of benchmarks."""
+"""`bench board export`: numbers in the formats of others, runs as TREC files, submissions to benchmarks."""
 
 from __future__ import annotations
 
@@ -44,12 +44,15 @@ def export(folders: tuple[Path, ...], form: str, out: Path | None, quiet: bool, 
     if form in _OF_RUNS:
         _export_runs(folders, form, out or Path(), given, quiet)
         return
-    results = _chosen(_results(folders, given), given)
+    results, measures = _chosen(_results(folders, given), given), _measures(given["measures"])
+    known = list(dict.fromkeys(name for result in results for name in result["measures"]))
+    for name in measures:
+        if name not in known:
+            raise unknown("measure of these results", name, known, f"they have {', '.join(known)}")
     if form == "mteb":
         _export_mteb(given["board"], results, out or Path(), quiet)
         return
-    text = _writer(form)(results, _measures(given["measures"]))
-    _put(text, out, quiet)
+    _put(_writer(form)(results, measures), out, quiet)
 
 
 # --- numbers
@@ -69,7 +72,7 @@ def _results(folders: Sequence[Path], given: dict[str, Any]) -> Results:
         return with_contamination(with_ranks(found), TrainingData(board, given["cards"]))
     if not board.is_dir():
         raise MissingError(f"{board}: no such leaderboard folder; bench run writes one, or give another with --board")
-    return standings(board, _kinds(given["kinds"]), given["tasks"], given["release"], given["cards"])
+    return standings(board, _kinds(given["kinds"]), given["tasks"] or None, given["release"], given["cards"])
 
 
 def _kinds(wanted: Sequence[str]) -> list[str]:
@@ -149,12 +152,13 @@ def _put(text: str, out: Path | None, quiet: bool) -> None:
 
 def _export_mteb(board: Path, results: Results, out: Path, quiet: bool) -> None:
     from bench.files import dump_json
+    from bench.formats.escapes import json_text
     from bench.leaderboard.export.mteb import mteb_files
 
     reported = sum(result["kind"] == "reported" for result in results)
     if reported:
         note(f"{reported} reported results are left out: nobody has the runs behind them", quiet=quiet)
-    files = ((name, [dump_json(content).encode()]) for name, content in mteb_files(board, results))
+    files = ((name, [json_text(dump_json(content)).encode()]) for name, content in mteb_files(board, results))
     _write(out, files, quiet)
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from bench.errors import InputError
@@ -17,6 +18,7 @@ def write_files(out: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> list
 
     InputError for a name that leads out of the folder; StoppedError where the file system refuses.
     """
+    made = not out.exists()
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=out))
@@ -29,6 +31,9 @@ def write_files(out: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> list
         return [out / name for name in names]
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        if made:
+            with suppress(OSError):  # It has files in it.
+                out.rmdir()
 
 
 def _staged(staging: Path, name: str, blocks: Iterable[bytes]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,8 @@ def _file_name(task: str) -> str:
 def _data(result: Result) -> str:
     """The name and revision of the data, from the entry or the card of the task."""
     if result.get("entry"):
-        try:
+        with suppress(BenchError, KeyError):
             return str(read_entry(Path(result["entry"])).identity["data"])
-        except BenchError:
-            pass
     card = shipped_task(result["task"].partition("@")[0])
     return f"{card.source.name}@{card.source.revision}" if card else "unknown"
 

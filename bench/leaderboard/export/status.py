@@ -45,6 +45,7 @@ def status_line(result: Mapping[str, Any]) -> str:
     sample = status["sample"]
     words = [
         status["kind"] + (f" ({status['source']})" if status["source"] else ""),
+        f"split {status['split']}",
         status["search"],
         f"a sample of {sample['documents']} documents" if sample else None,
         f"pins {status['pins']}" if status["pins"] else None,

@@ -1,0 +1,297 @@
+"""The table of a task: systems down, languages across, in sections of results that may be ranked together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bench.files import digest
+from bench.leaderboard.reported import difference
+from bench.leaderboard.standings import measures_of, tables_of, why_unranked
+from bench.site.cells import BEST, SATURATED, Cell, flag_mark, flag_text, flags_by_language, number
+from bench.site.columns import Column
+from bench.site.data import Result, SiteData
+from bench.site.heat import Scale, scale_of
+from bench.site.names import web_address
+from bench.site.sureness import Sure
+from bench.site.traits import Traits, size_text
+
+Sureness = Mapping[str, Sure]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result as a row: what does not depend on the measure. `key` is its name in links, one of its own a task."""
+
+    key: str
+    result: Result
+    page: str
+    detail: str
+    traits: Traits
+
+    @property
+    def kind(self) -> str:
+        return str(self.result["kind"])
+
+    @property
+    def size(self) -> str:
+        return size_text(self.traits.parameters)
+
+
+class Line(NamedTuple):
+    """A row under one measure; `ranks` and `groups` are what per-query scores say of its rank; `reason` why it has none."""
+
+    row: Row
+    rank: int | None
+    ranks: tuple[int, int] | None
+    groups: str
+    reason: str | None
+    coverage: str
+    mean: Cell
+    cells: tuple[Cell, ...]
+
+    def data(self) -> list[Any]:
+        """For the script."""
+        ranks = list(self.ranks) if self.ranks else None
+        return [self.rank, ranks, self.groups, self.reason, self.coverage, self.mean.data()] + [
+            [cell.data() for cell in self.cells]
+        ]
+
+
+class Section(NamedTuple):
+    """Results of one kind on the same data: `ranked` by falling mean, `rest` those without a rank."""
+
+    kind: str
+    title: str
+    address: str | None
+    ranked: tuple[Line, ...]
+    rest: tuple[Line, ...]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        return self.ranked + self.rest
+
+
+class Table(NamedTuple):
+    """Under one measure, all sections; `scale` is that of the colours of all of them."""
+
+    measure: str
+    columns: tuple[Column, ...]
+    sections: tuple[Section, ...]
+    scale: Scale
+
+    @property
+    def has_groups(self) -> bool:
+        return any(line.groups for section in self.sections for line in section.lines)
+
+    def data(self) -> dict[str, Any]:
+        """For the script: the lines in order, and by the name of their row."""
+        rows = {line.row.key: line.data() for section in self.sections for line in section.lines}
+        return {"scale": list(self.scale), "rows": rows}
+
+
+def main_measure(site: SiteData, task: str) -> str:
+    """The task's main measure: its card's, else that of most results."""
+    card = site.task_card(task)
+    names = [result["main_measure"] for result in site.by_task[task]]
+    if card and any(card.measures[0] in result["measures"] for result in site.by_task[task]):
+        return card.measures[0]
+    return max(sorted(set(names)), key=names.count)
+
+
+def shown_measures(site: SiteData, task: str) -> list[str]:
+    """The measures of a task's results, the main one first, then in the order of its card."""
+    card = site.task_card(task)
+    there = measures_of(site.by_task[task])
+    order = dict.fromkeys((main_measure(site, task), *(card.measures if card else ()), *there))
+    return [measure for measure in order if measure in there]
+
+
+def rows_of(site: SiteData, task: str) -> dict[int, Row]:
+    """The rows of a task's results, by the id of the result."""
+    results = site.by_task[task]
+    stems = [site.system_stem(site.system_of(result)) for result in results]
+    rows = {}
+    for result, stem in zip(results, stems, strict=True):
+        alone = stems.count(stem) == 1
+        key = stem if alone else f"{stem}.{digest([result['kind'], _origin(result)])[:6]}"
+        page = site.system_page(site.system_of(result))
+        rows[id(result)] = Row(key, result, page, _detail(result, alone=alone), site.traits(result))
+    return rows
+
+
+def _origin(result: Result) -> list[Any]:
+    """What tells the results of one system on one task apart."""
+    return [result["model"], result["identity"], result.get("origin")]
+
+
+def _detail(result: Result, *, alone: bool) -> str:
+    """What stands beside the name where a system has several rows."""
+    if alone:
+        return ""
+    if result["kind"] == "imported":
+        return str(result["origin"]["revision"] or "")[:8]
+    return str(result["identity"]) if result["kind"] == "measured" else ""
+
+
+def task_table(
+    site: SiteData, task: str, measure: str, columns: Sequence[Column], rows: Mapping[int, Row], sure: Sureness
+) -> Table:
+    """The table of one task under one measure."""
+    pools = tables_of(site.by_task[task])
+    measured = [result for result in site.by_task[task] if result["kind"] == "measured"]
+    sections = [_section(pool, measure, columns, rows, sure, measured) for pool in pools]
+    values = [
+        cell.value
+        for section in sections
+        for line in section.lines
+        for cell in line.cells
+        if cell.value is not None and SATURATED not in cell.marks
+    ]
+    return Table(measure, tuple(columns), tuple(sections), scale_of(values))
+
+
+def _section(
+    pool: Sequence[Result],
+    measure: str,
+    columns: Sequence[Column],
+    rows: Mapping[int, Row],
+    sure: Sureness,
+    measured: Sequence[Result],
+) -> Section:
+    lines = [_line(rows[id(result)], measure, columns, sure, measured) for result in pool]
+    ranked = sorted((line for line in lines if line.rank), key=lambda line: (line.rank or 0, line.row.key))
+    rest = sorted((line for line in lines if not line.rank), key=_place)
+    first = pool[0]
+    best = _best(ranked)
+    return Section(first["kind"], *_heading(first), tuple(_starred(line, best) for line in ranked), tuple(rest))
+
+
+def _place(line: Line) -> tuple[int, float, str]:
+    known = sum(cell.value is not None for cell in line.cells)
+    return -known, -(line.mean.value or 0.0), line.row.key
+
+
+def _best(lines: Sequence[Line]) -> list[float | None]:
+    """The highest value of each column, the mean's first; None where there is nothing to compare."""
+    if len(lines) < 2:
+        return []
+    columns = zip(*((line.mean, *line.cells) for line in lines), strict=True)
+    known = ([cell.value for cell in cells if cell.value is not None and SATURATED not in cell.marks] for cells in columns)
+    return [max(values, default=None) for values in known]
+
+
+def _starred(line: Line, best: Sequence[float | None]) -> Line:
+    """The line with the best of each column marked."""
+    if not best:
+        return line
+    cells = [
+        cell._replace(marks=cell.marks + BEST) if cell.value is not None and cell.value == top and SATURATED not in cell.marks else cell
+        for cell, top in zip((line.mean, *line.cells), best, strict=True)
+    ]
+    return line._replace(mean=cells[0], cells=tuple(cells[1:]))
+
+
+def _heading(result: Result) -> tuple[str, str | None]:
+    """What a section is called, and where its numbers come from."""
+    origin = result.get("origin") or {}
+    if result["kind"] == "measured":
+        return "Measured with bench, on the same data", None
+    if result["kind"] == "imported":
+        data = f", data {str(origin['dataset_revision'])[:8]}" if origin.get("dataset_revision") else ""
+        return f"Imported: computed by others with mteb ({origin['task']}{data})", None
+    table = " ".join(str(origin[key]) for key in ("source", "table") if origin.get(key))
+    data = f", data {origin['data']}" if origin.get("data") else ""
+    return f"Reported: {table}{data}", web_address(origin.get("url"))
+
+
+def _line(row: Row, measure: str, columns: Sequence[Column], sure: Sureness, measured: Sequence[Result]) -> Line:
+    result = row.result
+    flags = flags_by_language(result)
+    own = sure.get(result["identity"]) if result["kind"] == "measured" else None
+    apart = _apart(result, measured)
+    cells = tuple(_cell(result, measure, column, flags, own, apart) for column in columns)
+    of = result["mean"]["of"]
+    known = sum(row.get(measure) is not None for row in result["languages"].values())
+    mean = (own or {}).get("mean") or {}
+    rank = result["ranks"].get(measure)
+    return Line(
+        row,
+        rank,
+        tuple(mean["ranks"]) if rank and mean.get("ranks") else None,
+        " ".join(mean.get("groups") or ()) if rank else "",
+        None if rank else why_unranked(result, measure),
+        f"{known}/{of}",
+        _mean_cell(result, measure, mean, flags, apart),
+        cells,
+    )
+
+
+def _apart(result: Result, measured: Sequence[Result]) -> dict[str, Any]:
+    """By how much a measured result of the same system is higher than a reported one; empty where there is none."""
+    if result["kind"] != "reported":
+        return {}
+    found = (difference(result, other) for other in measured)
+    return next((row for row in found if row is not None), {})
+
+
+def _mean_cell(
+    result: Result,
+    measure: str,
+    sure: Mapping[str, Any],
+    flags: Mapping[str, Sequence[Mapping[str, Any]]],
+    apart: Mapping[str, Any],
+) -> Cell:
+    value = result["mean"].get(measure)
+    of_all = [flag for code in ("mean", "all") for flag in flags.get(code, ())]
+    saturated = any(measure in row.get("saturated", ()) for row in result["languages"].values())
+    printed = (result.get("printed_mean") or {}).get(measure)
+    texts = [*_said(sure), *map(flag_text, of_all)]
+    if printed is not None and value is None:
+        value, texts = printed, [*texts, "the average as printed"]
+    elif printed is not None and value is not None and number(printed) != number(value):
+        texts.append(f"the source prints {printed:.4g}")
+    more = apart.get("mean", {}).get(measure)
+    if more is not None:
+        texts.append(f"measured here: {more:+.4f} over {apart['over'][measure]}")
+    return Cell(value, (SATURATED if saturated else "") + flag_mark(of_all), "; ".join(texts), more)
+
+
+def _cell(
+    result: Result,
+    measure: str,
+    column: Column,
+    flags: Mapping[str, Sequence[Mapping[str, Any]]],
+    sure: Sure | None,
+    apart: Mapping[str, Any],
+) -> Cell:
+    value = column.value(result, measure)
+    if value is None or (not flags and sure is None and not apart):
+        return Cell(value, _saturated(result, measure, column))
+    here = flags.get(column.code, ())
+    cell = (sure or {}).get("languages", {}).get(column.code) or {}
+    more = apart.get("languages", {}).get(column.code, {}).get(measure)
+    texts = [*_said(cell), *map(flag_text, here)]
+    if more is not None:
+        texts.append(f"measured here: {more:+.4f}")
+    return Cell(value, _saturated(result, measure, column) + flag_mark(here), "; ".join(texts), more)
+
+
+def _saturated(result: Result, measure: str, column: Column) -> str:
+    if result["kind"] != "measured" or column.is_mean:
+        return ""
+    return SATURATED if measure in result["languages"][column.code].get("saturated", ()) else ""
+
+
+def _said(cell: Mapping[str, Any]) -> list[str]:
+    """What per-query scores say of a number."""
+    texts = []
+    if cell.get("interval"):
+        texts.append("95 % {}–{}".format(*map(number, cell["interval"])))
+    if cell.get("ranks"):
+        best, worst = cell["ranks"]
+        texts.append(f"rank {best}" if best == worst else f"rank {best} to {worst}")
+    if cell.get("groups"):
+        texts.append(f"group {' '.join(cell['groups'])}")
+    return texts

@@ -1,0 +1,165 @@
+"""Rehearsals at full size: MIRACL's Swahili from end to end, and the reading of five million English passages.
+
+    python benchmarks/rehearsal.py swahili --data ../shared/data
+    python benchmarks/rehearsal.py reading --passages 5000000
+
+The passages are generated (their ids include every judged one), the topics and judgments are the real ones. Printed are
+seconds by phase, documents a second and the peak resident set that the system reports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import random
+import resource
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bench
+
+DOCUMENTS = 131_924
+WORDS = [
+    "maji",
+    "mto",
+    "ziwa",
+    "mlima",
+    "nyota",
+    "mwezi",
+    "jua",
+    "mti",
+    "ndege",
+    "samaki",
+    "simba",
+    "chui",
+    "tembo",
+    "kitabu",
+    "shule",
+    "mwalimu",
+    "mji",
+]
+_DIMENSIONS = 256
+
+
+class HashEncoder:
+    """Words hashed into 256 dimensions with a sign: cheap, deterministic, and no model at all."""
+
+    fingerprint = "words hashed into 256 dimensions"
+
+    def encode_queries(self, texts: Sequence[str], language: str) -> NDArray[np.float32]:
+        return self.encode_docs(texts, language)
+
+    def encode_docs(self, texts: Sequence[str], language: str) -> NDArray[np.float32]:
+        rows = np.zeros((len(texts), _DIMENSIONS), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.split():
+                code = zlib.crc32(word.encode())
+                row[code % _DIMENSIONS] += 1.0 if code & 0x8000_0000 else -1.0
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def passages(ids: Sequence[str], seed: int, words: int) -> Iterator[str]:
+    """JSON lines as MIRACL has them."""
+    rng = random.Random(seed)
+    for name in ids:
+        text = " ".join(f"{rng.choice(WORDS)}{rng.randrange(1000)}" for _ in range(words))
+        yield json.dumps({"docid": name, "title": f"Makala {name.partition('#')[0]}", "text": text})
+
+
+def swahili(data: Path, work: Path) -> None:
+    """The whole line on a stand-in corpus of the real size."""
+    folder = work / "miracl" / "v1.0" / "sw"
+    for name in ("topics", "qrels"):
+        (source,) = (data / "miracl").rglob(f"{name}*sw-dev*")
+        target = folder / "dev" / f"{name}.tsv"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(gzip.decompress(source.read_bytes()))
+    judged = {line.split()[2] for line in (folder / "dev" / "qrels.tsv").read_text().splitlines()}
+    others = (f"{1_000_000 + i // 8}#{i % 8}" for i in range(DOCUMENTS))
+    ids = [*sorted(judged), *(name for name, _ in zip(others, range(DOCUMENTS - len(judged)), strict=False))]
+    (folder / "docs").mkdir()
+    with gzip.open(folder / "docs" / "docs-0.jsonl.gz", "wt", compresslevel=1, encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in passages(ids, 0, 50))
+    for label, model, options in (
+        ("a hash encoder, all documents", HashEncoder(), {}),
+        ("muse-small, a sample of 2,000", "muse-small", {"limit_docs": 2000}),
+    ):
+        start = time.perf_counter()
+        result = bench.run(
+            model, "miracl", ["sw"], data=work, cache=work / "cache", offline=True, allow_unpinned=True, **options
+        )
+        report(label, result, time.perf_counter() - start)
+
+
+def report(label: str, result: dict[str, object], wall: float) -> None:
+    """One run's figures."""
+    row = result["languages"]["sw"]  # type: ignore[index]
+    seconds = {phase: s for phase, s in result["seconds"].items() if s}  # type: ignore[attr-defined]
+    print(f"{label}: {row['documents']:,} documents, {row['queries']} queries, {row['judged']:,} judgments")
+    print(f"  sample {result['sample']}, pins {result['pins']}, nDCG@10 {row['nDCG@10']:.4f}")
+    print(f"  wall {wall:.1f} s; " + ", ".join(f"{phase} {s:.2f} s" for phase, s in seconds.items()))
+    print(f"  {row['documents'] / seconds['encode_documents']:,.0f} documents a second encoded; peak {peak():,.0f} MB")
+
+
+def peak() -> float:
+    """The peak resident set of this process in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def reading(work: Path, count: int) -> None:
+    """English passages through the real loader and the census that every run makes of its corpus."""
+    from bench.census import CountedCorpus
+    from bench.loaders import open_source
+    from bench.places import Places
+    from bench.registry import Registry
+
+    folder, size = work / "miracl" / "v1.0" / "en", 500_000
+    (folder / "docs").mkdir(parents=True)
+    (folder / "dev").mkdir()
+    (folder / "dev" / "topics.tsv").write_text("1\twhat is it\n", encoding="utf-8")
+    (folder / "dev" / "qrels.tsv").write_text("1\tQ0\t0#0\t1\n", encoding="utf-8")
+    lines = [json.loads(line) for line in passages([""] * 1000, 1, 80)]
+    for shard, first in enumerate(range(0, count, size)):
+        with gzip.open(folder / "docs" / f"docs-{shard}.jsonl.gz", "wt", compresslevel=1, encoding="utf-8") as file:
+            for i in range(first, min(first + size, count)):
+                file.write(json.dumps(lines[i % 1000] | {"docid": f"{i // 10}#{i % 10}"}) + "\n")
+    size_gb = sum(path.stat().st_size for path in folder.rglob("*.gz")) / 1e9
+    print(f"{count:,} passages written, {size_gb:.2f} GB packed; peak {peak():,.0f} MB before reading")
+    task = Registry().task("miracl")
+    source = open_source(task, "en", task.split, Places(work, work / "cache", True))
+    corpus = CountedCorpus(task, "en", source, work / "ids")
+    start, processor = time.perf_counter(), time.process_time()
+    read = sum(1 for _ in corpus.docs())
+    wall, processor = time.perf_counter() - start, time.process_time() - processor
+    census = corpus.census(source.queries(), source.qrels())
+    print(f"{read:,} passages read and counted in {wall:.0f} s ({read / processor:,.0f} a processor second)")
+    print(f"  documents {census.documents:,}, fingerprint {census.fingerprint[:12]}; peak {peak():,.0f} MB")
+
+
+def main() -> None:
+    """Choose the rehearsal."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("swahili", "reading"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="real topics and qrels")
+    parser.add_argument("--passages", type=int, default=5_000_000)
+    given = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="rehearsal-"))
+    try:
+        if given.what == "swahili":
+            swahili(given.data, work)
+        else:
+            reading(work, given.passages)
+    finally:
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()
