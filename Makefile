@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+PAGES := .venv/.pages
 DEMO := build/demo-board
 DEMO_MODELS := bm25,muse-small,me5-small-q4,rrf(bm25, me5-small-q4)
 REGRESSION := build/regression
 
-.PHONY: setup demo site test slow check regression ci format clean help
+.PHONY: setup demo site browser test slow check regression ci format clean help
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,16 +29,26 @@ demo: setup  ## Measure four systems on the embedded collection and show the boa
 	@$(BIN)/bench board show --board $(DEMO) --measure nDCG@10
 	@echo "The board lies in $(DEMO), the runs in build/demo-cache/results. Next: $(BIN)/bench run --help"
 
-site: setup  ## Write the site of this repository's leaderboard into build/site.
+$(PAGES): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[site]'
+	@touch $@
+
+site: $(PAGES)  ## Write the site of this repository's leaderboard into build/site.
 	@$(BIN)/bench site build --board leaderboards --out build/site --cache build/site-cache
 
-test: setup  ## Run the tests, offline.
+browser: $(PAGES)  ## Install what the tests of the site in a browser use, the browser itself where that is possible.
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[site,browser]'
+	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+		|| echo "no chromium here: the tests in a browser will be skipped"
+
+test: $(PAGES)  ## Run the tests, offline.
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not slow" -n auto
 
-slow: setup  ## Run the tests that take minutes.
+slow: $(PAGES)  ## Run the tests that take minutes.
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
 
-check: setup  ## Lint, format, types.
+check: $(PAGES)  ## Lint, format, types.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -47,7 +58,7 @@ regression: setup  ## Measure two systems on the embedded collection and compare
 	@$(BIN)/bench run --model bm25,muse-small --task mini --offline --quiet --cache $(REGRESSION)/cache --output $(REGRESSION)/results --board $(REGRESSION)/board > /dev/null
 	@$(BIN)/bench check --baseline leaderboards --candidate $(REGRESSION)/board --task mini --quiet --junit $(REGRESSION)/junit.xml --summary $(REGRESSION)/summary.md
 
-ci: check test regression slow  ## All of it.
+ci: browser check test regression slow  ## All of it.
 
 format: setup  ## Format the code.
 	@$(BIN)/ruff format .

@@ -61,9 +61,11 @@ class AnswerPassages:
         tokens: str | None = None
         for i in np.flatnonzero(self._limits >= value).tolist():
             spans = [span for span in self._spans[i] if span in text]
-            if spans and tokens is None:
+            if not spans:
+                continue
+            if tokens is None:
                 tokens = " ".join(self._tokenizer.split(text))
-            if tokens is not None and any(span in tokens for span in spans):
+            if any(span in tokens for span in spans):
                 self._push(i, int(value), row)
 
     def _push(self, question: int, value: int, row: int) -> None:

@@ -16,6 +16,7 @@ from bench.places import Places, bundled_hub, data_folder, default_cache, from_e
 from bench.plan import Plan
 from bench.ranking import Ranking, rank
 from bench.registry import Registry
+from bench.sizes import parse_size
 from bench.store import SHARD_SIZE
 from bench.system import Options, resolve
 from bench.task import Task
@@ -65,8 +66,13 @@ def planned(
     allow_unpinned: bool = False,
     trust_remote_code: bool = False,
     offline: bool = False,
+    max_memory: int | str | None = None,
+    max_disk: int | str | None = None,
 ) -> Plan:
-    """The plan of a run, with names resolved and defaults filled in; `None` leaves an option to card or environment."""
+    """The plan of a run, with names resolved and defaults filled in; `None` leaves an option to card or environment.
+
+    `max_memory` and `max_disk` are bytes, or sizes such as `2GB`.
+    """
     registry = Registry(_path(cards) or from_environment("BENCH_CARDS"))
     card = task if isinstance(task, Task) else registry.task(task)
     cache_folder = _path(cache) or default_cache()
@@ -93,6 +99,8 @@ def planned(
         allow_unpinned=allow_unpinned,
         shard_size=_at_least_one(shard_size, "shard_size") or SHARD_SIZE,
         note=checked_note(note) if note is not None else None,
+        max_memory=_bytes(max_memory, "max_memory"),
+        max_disk=_bytes(max_disk, "max_disk"),
     )
 
 
@@ -143,6 +151,10 @@ def _at_least_one(value: int | None, name: str) -> int | None:
     if value is not None and value < 1:
         raise InputError(f"{name}: expected a whole number from 1 on, found {value}")
     return value
+
+
+def _bytes(value: int | str | None, name: str) -> int | None:
+    return parse_size(value, f"--{name.replace('_', '-')}") if isinstance(value, str) else _at_least_one(value, name)
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -23,7 +23,7 @@ def compare_entries(
     moved: int = 5,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """`after` compared with `before`, in the languages that both measured on the same data, as `bench compare` prints it.
+    """`after` less `before` in the languages that both measured on the same data, as `bench compare --json` prints it.
 
     MissingError where they have nothing in common; an unknown measure or language is answered with those of both.
     """

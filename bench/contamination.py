@@ -105,5 +105,5 @@ def _found(state: State, hits: Sequence[Hit]) -> dict[str, Any]:
 
 
 def _state(state: State, source: str) -> dict[str, Any]:
-    absent = {"through": None, "how": None, "reason": None, "splits": [], "languages": None, "also": []}
+    absent: dict[str, Any] = {"through": None, "how": None, "reason": None, "splits": [], "languages": None, "also": []}
     return {"state": state, "source": source} | absent

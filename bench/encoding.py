@@ -82,6 +82,14 @@ class Metered(Protocol):
     def spent(self) -> dict[str, float]: ...
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """An encoder that knows the length of its vectors before it makes one; None where it does not after all."""
+
+    @property
+    def dimension(self) -> int | None: ...
+
+
 @dataclass(frozen=True)
 class Encoded:
     """The vectors of a window, rows in the order of its texts, and what was counted on the way.

@@ -13,30 +13,25 @@ from bench.census import (
     Difference,
     PinState,
     census_differences,
-    file_differences,
     judged_at,
     pin_state,
     uncertain_counts,
 )
-from bench.checksums import Checksums
 from bench.collection import SelfScored, Sliced, Source
 from bench.entry import Block, Entry
 from bench.errors import MissingError, StoppedError
 from bench.files import check_writable
 from bench.formats.trec import write_run
 from bench.leaderboard import EntryFiles, keep
-from bench.loaders import open_source
+from bench.opening import differing_files, expected, open_all, questions_of, refuse, setting_of
 from bench.perquery import rows_of
 from bench.plan import Plan
-from bench.questions import Questions, read_questions
 from bench.ranking import Run
 from bench.report import Facts, block_of, identity_of, result_of
 from bench.sample import sampled
 from bench.scores import Scores, refuse_without_answers
 from bench.scoring import Truth, search_and_score
 from bench.seeding import seeded
-from bench.store import VectorStore
-from bench.system import Setting
 from bench.watch import Watch
 from bench.workdir import sweep, workdir
 
@@ -73,12 +68,12 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
     stops a run, the languages that were finished are kept.
     """
     outcome = _Outcome()
-    sources = _open_all(plan, outcome.notes)
+    sources = open_all(plan, outcome.notes)
     sweep(plan.places.cache)
     for folder in (plan.output, _board(plan)):
         if folder is not None:
             check_writable(folder)  # Before the first batch: nobody wants to hear it after hours of encoding.
-    known = [_expected(plan, subset) for subset in sources]
+    known = [expected(plan, subset) for subset in sources]
     total = sum(n for n in known if n is not None) if None not in known else None
     watch.plan(f"{plan.system.name} on {plan.task.name}", total)
     for subset, source in sources.items():
@@ -93,7 +88,7 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
 def rehearse(plan: Plan) -> dict[str, Any]:
     """What `execute` would do, after the same look at files and checksums; nothing is encoded and nothing written."""
     notes: list[str] = []
-    sources = _open_all(plan, notes)
+    sources = open_all(plan, notes)
     entry = _blank(plan)
     board = _board(plan)
     return {
@@ -116,32 +111,6 @@ def _blank(plan: Plan) -> Entry:
     return Entry(identity_of(plan), bare, tuple(map(str, plan.measures)), plan.subsets, {})
 
 
-def _open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
-    """Look at all files before the first batch: presence, checksums, and whether the questions are the card's."""
-    sources: dict[str, Source] = {}
-    faults: list[str] = []
-    for subset in plan.languages:
-        try:
-            sources[subset] = open_source(plan.task, subset, plan.split, plan.places)
-        except MissingError as error:
-            if not plan.places.offline:
-                raise
-            faults.append(str(error))
-            continue
-        _refuse([d for d in _file_differences(plan, subset, sources[subset]) if d.hard], plan, subset)
-        if sources[subset].files:  # Other sources may load a whole collection to answer.
-            _questions(plan, subset, sources[subset])
-    if not sources:
-        raise MissingError("\n".join(faults))
-    notes += [f"missing: {fault}" for fault in faults]
-    return sources
-
-
-def _file_differences(plan: Plan, subset: str, source: Source) -> list[Difference]:
-    """What differs before anything is read; digests of large files are remembered in the cache."""
-    return file_differences(plan.task, subset, source, plan.split, Checksums(plan.places.cache / "checksums.json"))
-
-
 def _measured(plan: Plan, subset: str, source: Source, watch: Watch, outcome: _Outcome) -> Measured:
     """One language measured; what stops it says where, and what of the run is kept."""
     try:
@@ -156,23 +125,18 @@ def _measured(plan: Plan, subset: str, source: Source, watch: Watch, outcome: _O
 
 def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
     """Index, search and score one language."""
-    watch.begin(subset, _expected(plan, subset))
-    questions = _questions(plan, subset, source)
+    watch.begin(subset, expected(plan, subset))
+    questions = questions_of(plan, subset, source)
     queries, qrels, answers = questions
     if qrels is not None:
         refuse_without_answers(plan.measures)
     sample = sampled(source, plan.sample, qrels, answers) if plan.sample else None
+    if sample:
+        watch.say(f"{subset}: all of the corpus is read to draw a sample from it")
     with workdir(plan.places.cache) as folder:
         corpus = CountedCorpus(plan.task, subset, sample or source, folder)
         corpus.unseen = questions.judged
-        setting = Setting(
-            VectorStore(plan.places.cache / "vectors", watch.say),
-            VectorStore(folder / "vectors"),
-            watch,
-            plan.task.query_language(subset),
-            plan.shard_size,
-        )
-        retriever = plan.system.build(setting)
+        retriever = plan.system.build(setting_of(plan, subset, folder, watch))
         with watch.rest("index"):
             retriever.index(corpus, folder)
         census = corpus.census(queries, qrels, answers)
@@ -180,29 +144,15 @@ def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
         differences = census_differences(plan.task, subset, whole, plan.split)
         if sample:
             differences = [difference for difference in differences if difference.pin != "fingerprint"]
-        _refuse([d for d in differences if d.hard], plan, subset)
+        refuse([d for d in differences if d.hard], plan, subset)
         _refuse_unknown(plan, subset, source, corpus.unseen)
         truth = Truth(qrels, answers, _slices(plan, source))
         run, scores = search_and_score(plan, retriever, queries, truth, corpus, watch)
-        state = _pins(plan, subset, [*_file_differences(plan, subset, source), *differences])
+        state = _pins(plan, subset, [*differing_files(plan, subset, source), *differences])
         facts = Facts(subset, queries, qrels or {}, run, scores, census, state, retriever, watch, sample)
         block = block_of(plan, facts) | _own_score(source, run)
         remarks = (*_remarks(plan, subset, whole, differences), *_absent(plan, subset, corpus.unseen))
         return Measured(subset, run, scores, block, remarks)
-
-
-def _expected(plan: Plan, subset: str) -> int | None:
-    """The documents that the card makes expect, for a sample about as many as that has; None where it does not say."""
-    documents = plan.task.languages[subset].documents
-    return documents if documents is None or plan.limit_docs is None else min(documents, plan.limit_docs)
-
-
-def _questions(plan: Plan, subset: str, source: Source) -> Questions:
-    """The questions of a subset, refused where they are not those that the card counts."""
-    questions = read_questions(f"{plan.task.name}, {subset}", source)
-    differences = census_differences(plan.task, subset, questions.counts, plan.split)
-    _refuse([difference for difference in differences if difference.hard], plan, subset)
-    return questions
 
 
 def _slices(plan: Plan, source: Source) -> Mapping[str, str] | None:
@@ -234,15 +184,6 @@ def _pins(plan: Plan, subset: str, differences: Sequence[Difference]) -> PinStat
     """The state of the pins; a sample that differs in nothing looked at may still differ in the rest."""
     state = pin_state(plan.task, subset, differences, plan.split)
     return "unchecked" if plan.limit_docs and state == "match" else state
-
-
-def _refuse(differences: Sequence[Difference], plan: Plan, subset: str) -> None:
-    if differences and not plan.allow_unpinned:
-        lines = "\n".join(f"  {difference}" for difference in differences)
-        raise MissingError(
-            f"{plan.task.name}, {subset}: the data differ from the card's pins:\n{lines}\n"
-            "get the data again, or go on without a leaderboard entry with --allow-unpinned"
-        )
 
 
 def _refuse_unknown(plan: Plan, subset: str, source: Source, unseen: set[str]) -> None:

@@ -12,31 +12,44 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.errors import InputError, unknown
 
-# Base name -> (needs a cutoff, may have one, description). The order is that of `bench score --list`.
-_BASES: dict[str, tuple[bool, bool, str]] = {
-    "nDCG": (True, True, "normalised discounted cumulative gain, linear gain, ideal cut at k (ndcg_cut)"),
-    "AP": (False, True, "average precision, over the whole ranking or its first k (map, map_cut)"),
-    "R": (True, True, "relevant documents among the first k, of all relevant (recall)"),
-    "P": (True, True, "relevant documents among the first k, of k (P)"),
-    "RR": (False, False, "1 / rank of the first relevant document, no cut (recip_rank)"),
-    "MRR": (True, True, "1 / rank of the first relevant document if among the first k, else 0 (recip_rank, -M k)"),
-    "Success": (True, True, "1 if a relevant document is among the first k, else 0 (success)"),
-    "Rprec": (False, False, "precision at R, R being the number of relevant documents (Rprec)"),
-    "bpref": (False, False, "preference of judged relevant over judged non-relevant documents (bpref)"),
-    "Judged": (True, True, "documents with a label among the first k, of those that are there"),
+OWN = ""
+"""In the place of trec_eval's name: trec_eval lacks the measure, and bench/scores.py has its formula."""
+
+
+class _Base(NamedTuple):
+    """trec_eval's name without a cutoff and with one, `{}` being its place, None where there is no such form."""
+
+    uncut: str | None
+    cut: str | None
+    text: str
+
+    @property
+    def forms(self) -> list[str]:
+        """The ways to type it, `{}` being the cutoff."""
+        return [at for at, name in (("", self.uncut), ("@{}", self.cut)) if name is not None]
+
+
+# By base name, in the order of `bench score --list`.
+_BASES: dict[str, _Base] = {
+    "nDCG": _Base(None, "ndcg_cut.{}", "normalised discounted cumulative gain, linear gain, ideal cut at k (ndcg_cut)"),
+    "AP": _Base("map", "map_cut.{}", "average precision, over the whole ranking or its first k (map, map_cut)"),
+    "R": _Base(None, "recall.{}", "relevant documents among the first k, of all relevant (recall)"),
+    "P": _Base(None, "P.{}", "relevant documents among the first k, of k (P)"),
+    "RR": _Base("recip_rank", None, "1 / rank of the first relevant document, no cut (recip_rank)"),
+    "MRR": _Base(
+        None, "recip_rank", "1 / rank of the first relevant document if among the first k, else 0 (recip_rank, -M k)"
+    ),
+    "Success": _Base(None, "success.{}", "1 if a relevant document is among the first k, else 0 (success)"),
+    "Rprec": _Base("Rprec", None, "precision at R, R being the number of relevant documents (Rprec)"),
+    "bpref": _Base("bpref", None, "preference of judged relevant over judged non-relevant documents (bpref)"),
+    "Judged": _Base(None, OWN, "documents with a label among the first k, of those that are there"),
 }
 
 _THOUSAND = 1000
-
-# (needs a cutoff, may have one) -> the ways to type it.
-_FORMS: dict[tuple[bool, bool], tuple[str, ...]] = {
-    (True, True): ("{}@{}",),
-    (False, True): ("{}", "{}@{}"),
-    (False, False): ("{}",),
-}
 
 
 @dataclass(frozen=True)
@@ -60,10 +73,9 @@ class Measure:
             raise unknown("measure", text, _names_like(text), "bench score --list")
         if base == "R" and (budget := re.fullmatch(r"([1-9][0-9]{0,3})kt", cut)):
             return cls(base, tokens=int(budget[1]) * _THOUSAND)
-        needs, may, _ = _BASES[base]
-        if needs and not at:
+        if not at and _BASES[base].uncut is None:
             raise InputError(f"measure {text!r} needs a cutoff, such as {base}@10")
-        if at and not may:
+        if at and _BASES[base].cut is None:
             raise InputError(f"measure {text!r} has no cutoff: write {base}")
         if at and not re.fullmatch(r"[1-9][0-9]{0,8}", cut):
             raise InputError(f"measure {text!r}: the cutoff must be a whole number from 1 to 999999999")
@@ -72,14 +84,11 @@ class Measure:
     @property
     def trec_name(self) -> str | None:
         """trec_eval's name of the measure with its parameter; None for `Judged@k` and `R@nkt`, which it lacks."""
-        names = {"nDCG": "ndcg_cut", "R": "recall", "P": "P", "Success": "success", "Rprec": "Rprec", "bpref": "bpref"}
-        if self.base == "AP":
-            return "map" if self.cutoff is None else f"map_cut.{self.cutoff}"
-        if self.base in ("RR", "MRR"):
-            return "recip_rank"
-        if self.base == "Judged" or self.tokens is not None:
+        if self.tokens is not None:
             return None
-        return names[self.base] if self.cutoff is None else f"{names[self.base]}.{self.cutoff}"
+        base = _BASES[self.base]
+        name = base.uncut if self.cutoff is None else base.cut
+        return name.format(self.cutoff) if name else None
 
     @property
     def depth(self) -> int | None:
@@ -94,7 +103,7 @@ def _names_like(text: str) -> list[str]:
     """Every measure as it would be typed with the number that `text` ends in, else with the letter k."""
     digits = re.search(r"[0-9]+$", text)
     cut = digits[0] if digits else "k"
-    return [form.format(base, cut) for base, (needs, may, _) in _BASES.items() for form in _FORMS[needs, may]]
+    return [name + form.format(cut) for name, base in _BASES.items() for form in base.forms]
 
 
 def parse_measures(names: Iterable[str]) -> tuple[Measure, ...]:
@@ -113,6 +122,11 @@ def deepest_cut(measures: Iterable[Measure]) -> int | None:
 
 def catalogue() -> list[tuple[str, str]]:
     """Every base name as it is written (`nDCG@k`, `AP[@k]`) with its description."""
-    shown = {(True, True): "{}@k", (False, True): "{}[@k]", (False, False): "{}"}
-    rows = [(shown[needs, may].format(base), text) for base, (needs, may, text) in _BASES.items()]
+    rows = [(name + _optional(base).format("k"), base.text) for name, base in _BASES.items()]
     return [*rows, ("R@nkt", "1 if an answer is in the first n thousand tokens, else 0 (XOR-Retrieve; by bench run)")]
+
+
+def _optional(base: _Base) -> str:
+    """What may follow the base name, in square brackets where it need not."""
+    *uncut, last = base.forms
+    return f"[{last}]" if uncut else last

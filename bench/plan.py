@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.measure import Measure, deepest_cut
 from bench.places import Places
 from bench.sample import Sample
+from bench.search import MEMORY
 from bench.store import SHARD_SIZE
 from bench.system import System
 from bench.task import Task
@@ -18,6 +19,7 @@ class Plan:
     """What to measure and where to keep it; `board` None keeps no entry. `languages` are subsets of the task's card.
 
     `drop_self` says that the task drops a document with the query's own id because it was asked for, not by its card.
+    `memory` is what a search may use, in bytes; `max_memory` and `max_disk` are the user's limits for the whole run.
     """
 
     system: System
@@ -35,6 +37,9 @@ class Plan:
     allow_unpinned: bool = False
     shard_size: int = SHARD_SIZE
     note: str | None = None
+    memory: int = MEMORY
+    max_memory: int | None = None
+    max_disk: int | None = None
 
     @property
     def depth(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import __version__
+from bench.machine import cores
 from bench.weights import version
 
 # Every library that touches a number, by its distribution's name.
@@ -25,7 +26,7 @@ def hardware() -> dict[str, Any]:
     """Processor, cores that this process may use, memory in GB (10^9 bytes), operating system."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_gb": _memory_gb(),
         "system": f"{platform.system()} {platform.machine()}",
     }

@@ -8,7 +8,7 @@ wants one Python object per retrieved document, and AP may ask for millions of t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.collection import Qrels
@@ -88,8 +88,11 @@ def evaluate(
             computed = _trec_eval(part, judged, group, rel_level)
             for measure in group:
                 values[measure].update({q: computed.get(q, {}).get(measure, 0.0) for q in chunk})
-        for measure in (m for m in measures if m.base == "Judged"):
-            values[measure].update({q: _judged(rankings.get(q), judged[q], measure.cutoff) for q in chunk})
+        for measure in (m for m in measures if m.base in OWN_FORMULAS):
+            formula = OWN_FORMULAS[measure.base]
+            for query in chunk:
+                docs = rankings[query].docs[: measure.cutoff] if query in rankings else []
+                values[measure][query] = formula(docs, judged[query], rel_level)
     return Scores(values, missing, ignored)
 
 
@@ -171,6 +174,11 @@ def _trec_eval(rankings: Run, qrels: Qrels, measures: Sequence[Measure], level: 
     return {q: {m: row[name.replace(".", "_")] for m, name in names.items()} for q, row in results.items()}
 
 
-def _judged(ranking: Ranking | None, labels: dict[str, int], cutoff: int | None) -> float:
-    top = ranking.docs[:cutoff] if ranking else []
-    return sum(doc in labels for doc in top) / len(top) if top else 0.0
+def _judged(docs: Sequence[str], labels: dict[str, int], level: int) -> float:
+    return sum(doc in labels for doc in docs) / len(docs) if docs else 0.0
+
+
+OWN_FORMULAS: dict[str, Callable[[Sequence[str], dict[str, int], int], float]] = {
+    "Judged": _judged,
+}
+"""Measures that trec_eval lacks, by base name: from the first k documents, the labels and the smallest relevant one."""

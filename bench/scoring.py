@@ -40,7 +40,7 @@ def search_and_score(
     Where more is ranked than kept, some queries at a time are searched, scored and cut: what is held does not grow
     with queries times documents.
     """
-    batches = _batches(plan, queries) if truth.answers is None else [queries]
+    batches = batches_of(plan, queries, by_answers=truth.answers is not None)
     found = search_batches(retriever, batches, plan.depth + plan.task.drop_query_id)
     run: Run = {}
     parts = []
@@ -54,8 +54,10 @@ def search_and_score(
     return run, merged(scored) if len(scored) > 1 else next(iter(scored), None)
 
 
-def _batches(plan: Plan, queries: Sequence[Query]) -> list[Sequence[Query]]:
-    size = max(1, _AT_ONCE // plan.depth) if plan.kept < plan.depth else len(queries)
+def batches_of(plan: Plan, queries: Sequence[Query], *, by_answers: bool) -> list[Sequence[Query]]:
+    """The queries that are searched and scored together: all, unless more is ranked than kept."""
+    few = plan.kept < plan.depth and not by_answers
+    size = max(1, _AT_ONCE // plan.depth) if few else len(queries)
     return [queries[start : start + size] for start in range(0, len(queries), size)]
 
 

@@ -62,6 +62,14 @@ class VectorStore:
             hasher.update(data)
         return hasher.hexdigest()
 
+    def folder(self, recipe: dict[str, Any]) -> Path:
+        """Where the shards of a recipe lie, there or not."""
+        return self.root / digest(recipe)[:16]
+
+    def holds(self, recipe: dict[str, Any], key: str, suffix: str = SINGLE.suffix) -> bool:
+        """Whether a shard is there; unlike `find` without a look at its checksum."""
+        return all(path.exists() for path in self._paths(recipe, key, suffix))
+
     def find(
         self, recipe: dict[str, Any], key: str, suffix: str = SINGLE.suffix, *, quiet: bool = False
     ) -> Shard | None:
@@ -132,7 +140,7 @@ class VectorStore:
         return Shard(path, len(texts), meta, reused=False)
 
     def _paths(self, recipe: dict[str, Any], key: str, suffix: str) -> tuple[Path, Path]:
-        folder = self.root / digest(recipe)[:16]
+        folder = self.folder(recipe)
         return folder / f"{key}{suffix}", folder / f"{key}.json"
 
     @contextmanager

@@ -16,13 +16,13 @@ SIZES: dict[str, Any] = {
 }
 
 
-def save_bert(folder: Path, tokenizer: Any, kind: str = "BertModel", seed: int = 5) -> Path:
+def save_bert(folder: Path, tokenizer: Any, kind: str = "BertModel", seed: int = 5, **config_options: Any) -> Path:
     """A plain folder with a random BERT of that class."""
     import torch
     import transformers
 
     torch.manual_seed(seed)
-    config = transformers.BertConfig(vocab_size=len(tokenizer), **SIZES)
+    config = transformers.BertConfig(vocab_size=len(tokenizer), **SIZES, **config_options)
     getattr(transformers, kind)(config).eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -258,6 +258,7 @@ def test_too_many_members(folder: Path, monkeypatch: Any) -> None:
         (b"PK\x03\x04garbage", "truncated or damaged"),
         (gzip.compress(b"not a tar" * 200), "truncated or damaged"),
     ],
+    ids=["empty", "a web page", "bzip2", "half a zip", "gzip of no tar"],
 )
 def test_what_is_no_archive(folder: Path, content: bytes, message: str) -> None:
     (folder / "x").write_bytes(content)

@@ -68,7 +68,8 @@ class DenseRetriever:
         """The rows of the corpus that are nearest to each vector, with their scores."""
         paths, watch = [shard.path for shard in self.shards], self.encoded.watch
         with watch.phase("search"):
-            return search(vectors, paths, self.encoded.corpus.ids, k, progress=watch.searched)
+            ids, memory = self.encoded.corpus.ids, self.encoded.memory
+            return search(vectors, paths, ids, k, memory=memory, progress=watch.searched)
 
     def rows(self, rows: NDArray[np.int64]) -> Vectors:
         """The vectors of some rows of the corpus, in the order given."""

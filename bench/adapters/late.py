@@ -21,7 +21,8 @@ from bench.forms import MULTI, Tokens, maxsim
 from bench.ranking import Ranking, Run, rank
 from bench.retriever import Vectors
 
-_TILE = 1 << 24  # Products in hand at once: 64 MB.
+_TILE = 1 << 24  # Products in hand at once: 64 MB at most.
+_BYTES = 64  # Of the memory that a search may use for each of them.
 _QUERY_TOKENS = 1024
 _QUERIES = 2048  # Whose finalists are held at once.
 
@@ -75,7 +76,8 @@ class LateRetriever:
         stacked = np.concatenate(asked)
         starts = np.cumsum([0, *map(len, asked)])[:-1]
         longest = float(np.linalg.norm(stacked, axis=1).max(initial=0.0))
-        for first, last in _documents(tokens, _TILE // len(stacked)):
+        products = min(_TILE, self.encoded.memory // _BYTES)
+        for first, last in _documents(tokens, products // len(stacked)):
             ends = tokens.ends[first : last + 1]
             part = tokens.vectors[ends[0] : ends[-1]]
             scores = np.add.reduceat(_maxima(stacked @ part.T, ends - ends[0]), starts, axis=0)

@@ -19,6 +19,7 @@ from bench.adapters.families import DENSE, Family
 from bench.adapters.remote_code import UNTRUSTED
 from bench.encoding import BatchLimits, Side, TokenCount
 from bench.errors import InputError, MissingError, StoppedError
+from bench.forms import SINGLE
 from bench.model import Lengths, Sides
 from bench.weights import Located, version
 
@@ -91,6 +92,16 @@ class SentenceTransformerEncoder:
             "backend": "torch",
             "attention": "default",
         } | ({"remote_code": self._settings.remote_code} if self._settings.remote_code else {})
+
+    @property
+    def dimension(self) -> int | None:
+        """The length of a vector as the folder states it; None where it does not, or where a text has several."""
+        if self.form is not SINGLE:
+            return None
+        config = self._weights.config("config.json")
+        stated = [layer.get("out_features") for layer in self._projection() or ()][-1:]
+        stated += [config.get(key) for key in ("hidden_size", "d_model", "dim")]
+        return next((number for number in stated if isinstance(number, int)), None)
 
     def prompt(self, side: Side) -> str:
         """The exact text put before every text of that side."""

@@ -7,6 +7,7 @@ float32 once, so they depend neither on the segments nor on the order of the doc
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,9 +23,10 @@ from bench.ranking import Ranking, Run, rank
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_POSTINGS = 1 << 24  # Of a segment: 192 MB while it is built.
+_POSTINGS = 1 << 24  # Of a segment at most: 192 MB while it is built.
 _DOCUMENTS = 1 << 16  # Of a segment, so that a block of scores stays small whatever the vectors.
-_SCORES = 1 << 24  # Of a block of queries on a segment: 128 MB.
+_SCORES = 1 << 24  # Of a block of queries on a segment at most: 128 MB.
+_BYTES = 64  # Of the memory that a search may use for each of these.
 
 
 class Segment(NamedTuple):
@@ -57,6 +59,8 @@ class SparseRetriever:
         self.encoded.encode(corpus)
         self._segments = []
         folder, start = workdir / "postings", 0
+        with writing(folder):
+            shutil.rmtree(folder, ignore_errors=True)  # Of a corpus that was indexed before.
         for number, rows in enumerate(self._pieces()):
             self._segments.append(_written(rows, folder / str(number), start))
             start += rows.shape[0]
@@ -72,7 +76,7 @@ class SparseRetriever:
         with self.encoded.watch.phase("search"):
             for segment in self._segments:
                 postings = segment.postings()
-                step = max(1, _SCORES // segment.shape[1])
+                step = max(1, min(_SCORES, self.encoded.memory // _BYTES) // segment.shape[1])
                 for first in range(0, len(queries), step):
                     scores = vectors[first : first + step, :].astype(np.float64) @ postings
                     self._merge(best, scores, first, segment, k)
@@ -99,7 +103,7 @@ class SparseRetriever:
         held: list[csr_array] = []
         for shard in self.encoded.shards:
             rows = SPARSE.load(shard.path)
-            full = sum(part.nnz for part in held) + rows.nnz > _POSTINGS
+            full = sum(part.nnz for part in held) + rows.nnz > min(_POSTINGS, self.encoded.memory // _BYTES)
             if held and (full or sum(part.shape[0] for part in held) + rows.shape[0] > _DOCUMENTS):
                 yield csr_array(vstack(held, format="csr"))
                 held = []

@@ -25,6 +25,10 @@ class TwoTowers:
         return self.query.uses_language or self.document.uses_language
 
     @property
+    def dimension(self) -> int | None:
+        return getattr(self.document, "dimension", None)
+
+    @property
     def limits(self) -> BatchLimits:
         return self.document.limits
 

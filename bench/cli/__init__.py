@@ -16,6 +16,7 @@ from bench.errors import BenchError
 # Verb -> (module:attribute, one-line help). The order is the order of work; help for the list loads no verb.
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("bench.cli.run:run", "Encode, search and score; print the per-language table; write the entry."),
+    "encode": ("bench.cli.encode:encode", "Fill a share of the vector store, for machines that share a folder."),
     "inspect": ("bench.cli.inspect:inspect", "Look at a query's ranking with texts and judgments."),
     "score": ("bench.cli.score:score", "Score any TREC run against qrels."),
     "compare": ("bench.cli.compare:compare", "Compare two entries: differences, tests, intervals."),

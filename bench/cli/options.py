@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from bench.errors import InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -21,6 +24,47 @@ cache = click.option("--cache", type=FOLDER, envvar="BENCH_CACHE", metavar="DIR"
 offline = click.option("--offline", is_flag=True, help="Connect to no other host.")
 quiet = click.option("--quiet", is_flag=True, help="No progress and no notes; warnings stay.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Strict JSON on stdout, values unrounded.")
+
+model = click.option(
+    "--model", "models", multiple=True, required=True, metavar="M", help="Name or expression; repeatable."
+)
+task = click.option(
+    "--task", "tasks", multiple=True, required=True, metavar="T", help="Name of a benchmark; repeatable."
+)
+languages = click.option("--lang", "languages", multiple=True, metavar="L,..", help="Only these languages.")
+split = click.option("--split", metavar="S", help="Another split than the task card's.")
+weights = click.option(
+    "--weights", metavar="DIR[,DIR]", help="Instead of the card's; two are the query's and the passage's."
+)
+device = click.option("--device", metavar="D", help="Such as cpu, cuda, cuda:1.")
+dtype = click.option(
+    "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="One of the model card's dtypes."
+)
+shard_size = click.option(
+    "--shard-size", type=click.IntRange(min=1), metavar="N", help="Texts encoded and kept as one: 2048."
+)
+allow_unpinned = click.option(
+    "--allow-unpinned", is_flag=True, help="Go on with data that differ from the pins; no entry then."
+)
+trust_remote_code = click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
+max_memory = click.option("--max-memory", metavar="SIZE", help="Refuse what needs more, such as 2GB; search in less.")
+max_disk = click.option("--max-disk", metavar="SIZE", help="Refuse a run whose vectors take more of the disk.")
+
+
+def listed(values: Sequence[str], option: str) -> list[str]:
+    """The items of a repeatable list option, each once; InputError where it names nothing."""
+    from bench.expression import split_list
+
+    items = [item for value in values for item in split_list(value)]
+    if not items:
+        raise InputError(f"{option}: no name given")
+    return list(dict.fromkeys(items))
+
+
+def stay_offline() -> None:
+    """What --offline means to the libraries that would fetch something themselves."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
+        os.environ[name] = "1"
 
 
 def combined(*options: Callable[[F], F]) -> Callable[[F], F]:

@@ -9,33 +9,35 @@ import click
 
 from bench.cli import options
 from bench.cli.output import note, print_json, say
-from bench.errors import BenchError, InputError
-from bench.expression import split_list
+from bench.errors import BenchError
 
 # Options that a plan takes as they are given.
 _PLANNED = (
     *("split", "k", "weights", "device", "dtype", "data", "cache", "cards", "output", "limit_docs"),
     *("shard_size", "seed", "drop_self", "note", "allow_unpinned", "trust_remote_code"),
+    *("max_memory", "max_disk"),
 )
 
 
 @click.command()
-@click.option("--model", "models", multiple=True, required=True, metavar="M", help="Name or expression; repeatable.")
-@click.option("--task", "tasks", multiple=True, required=True, metavar="T", help="Name of a benchmark; repeatable.")
-@click.option("--lang", "languages", multiple=True, metavar="L,..", help="Only these languages.")
-@click.option("--split", metavar="S", help="Another split than the task card's.")
+@options.model
+@options.task
+@options.languages
+@options.split
 @click.option("--k", type=click.IntRange(min=1), metavar="N", help="Documents to retrieve for each query.")
 @click.option("--measures", multiple=True, metavar="M,..", help="Instead of the task card's; the main one first.")
-@click.option("--weights", metavar="DIR[,DIR]", help="Instead of the card's; two are the query's and the passage's.")
-@click.option("--device", metavar="D", help="Such as cpu, cuda, cuda:1.")
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="One of the model card's dtypes.")
+@options.weights
+@options.device
+@options.dtype
 @click.option("--limit-docs", type=click.IntRange(min=1), metavar="N", help="A sample: N documents, the judged first.")
-@click.option("--shard-size", type=click.IntRange(min=1), metavar="N", help="Texts encoded and kept as one: 2048.")
+@options.shard_size
+@options.max_memory
+@options.max_disk
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of a sample and of a model.")
 @click.option("--note", metavar="TEXT", help="Explain this run's flags: kept and shown with its numbers.")
 @click.option("--drop-self", is_flag=True, help="Of a path: task: no query finds the document with its own id.")
-@click.option("--allow-unpinned", is_flag=True, help="Go on with data that differ from the pins; no entry then.")
-@click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
+@options.allow_unpinned
+@options.trust_remote_code
 @click.option("--no-board", is_flag=True, help="Write no leaderboard entry.")
 @click.option("--output", type=options.FOLDER, metavar="DIR", help="Where runs and per-query scores go.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and look that everything is there.")
@@ -45,8 +47,8 @@ _PLANNED = (
 def run(models: tuple[str, ...], tasks: tuple[str, ...], **given: Any) -> int:
     """Measure models on tasks: encode, search exactly, score; print the per-language table and write the entry."""
     if given["offline"]:
-        _stay_offline()
-    pairs = [(m, t) for t in _listed(tasks, "--task") for m in _listed(models, "--model")]
+        options.stay_offline()
+    pairs = [(m, t) for t in options.listed(tasks, "--task") for m in options.listed(models, "--model")]
     results, codes = [], []
     for model, task in pairs:
         try:
@@ -66,14 +68,6 @@ def run(models: tuple[str, ...], tasks: tuple[str, ...], **given: Any) -> int:
     return max(codes)
 
 
-def _listed(values: Sequence[str], option: str) -> list[str]:
-    """The items of a repeatable list option, each once."""
-    items = [item for value in values for item in split_list(value)]
-    if not items:
-        raise InputError(f"{option}: no name given")
-    return list(dict.fromkeys(items))
-
-
 def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
     from bench.api import planned
     from bench.cli.interrupt import EXIT_CODE, stopping
@@ -84,7 +78,7 @@ def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
     plan = planned(
         model,
         task,
-        languages=_listed(given["languages"], "--lang") if given["languages"] else None,
+        languages=options.listed(given["languages"], "--lang") if given["languages"] else None,
         measures=given["measures"] or None,
         board=None if given["no_board"] else given["board"],
         offline=given["offline"] or given["dry_run"],  # To fetch something is to write it.
@@ -111,13 +105,6 @@ def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
         raise click.exceptions.Exit(EXIT_CODE) from error  # The farewell has been said.
     finally:
         watch.close()
-
-
-def _stay_offline() -> None:
-    import os
-
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
-        os.environ[name] = "1"
 
 
 def _print(results: list[dict[str, Any]], *, quiet: bool) -> None:

@@ -110,8 +110,8 @@ class TrainingData:
             return []
         if stated is None:
             return []
-        sets = ({name: () for name in names} for names in (stated.declared, stated.inherited))
-        return [Statement(f"card {name}: {stated.source}", *sets)]
+        declared, inherited = (dict.fromkeys(names, ()) for names in (stated.declared, stated.inherited))
+        return [Statement(f"card {name}: {stated.source}", declared, inherited)]
 
     def of_hub(self, name: str, revision: str | None = None) -> list[Statement]:
         """What mteb's metadata and our card say of a model by its name on the hub."""

@@ -12,7 +12,7 @@ from bench.files import writing
 from bench.site.data import SiteData, site_data
 from bench.site.page import HERE, Page
 
-PAGES = ("home", "task", "system", "compare", "audit", "downloads", "releases")
+PAGES = ("home", "task", "system", "compare", "plots", "audit", "downloads", "releases")
 """The modules of `bench.site.pages`, in the order in which they are written."""
 
 _LIST = ".bench-site"  # The files that the last build wrote: what a next one no longer writes is removed.

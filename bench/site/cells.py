@@ -64,6 +64,11 @@ def signed(value: float) -> str:
     return text if text == ".000" else f"{'+' if value > 0 else '−'}{text}"
 
 
+def probability(p: float) -> str:
+    """A p value: `.012`, and `<.001` where three digits say nothing."""
+    return "<.001" if p < 0.001 else number(p)
+
+
 def flags_by_language(result: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
     """The flags of a result by the language that they are about."""
     found: dict[str, list[Mapping[str, Any]]] = {}

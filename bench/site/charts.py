@@ -83,9 +83,13 @@ def drawn(chart: Chart) -> str:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingError(f"charts need matplotlib ({error}): pip install 'multilingual-retrieval-bench[site]'") from error
+        raise MissingError(
+            f"charts need matplotlib ({error}): pip install 'multilingual-retrieval-bench[site]'"
+        ) from error
     painters: Mapping[type, Callable[[Any, Figure], None]] = {Scatter: _scatter, Rows: _rows, Pairs: _pairs}
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif", "font.size": 11}):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif", "font.size": 11}
+    ):
         figure = Figure(figsize=(WIDTH / 72, height_of(chart) / 72))
         FigureCanvasSVG(figure)
         with warnings.catch_warnings():

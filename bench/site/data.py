@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.entry import Entry
 from bench.errors import BenchError, MissingError
@@ -23,6 +23,7 @@ from bench.site.traits import Traits, card_names, traits_of
 from bench.task import Task
 
 Result = dict[str, Any]
+T = TypeVar("T")
 
 NAVIGATION = (
     ("index.html", "Tasks"),
@@ -30,6 +31,7 @@ NAVIGATION = (
     ("compare.html", "Compare"),
     ("plots.html", "Plots"),
     ("audit.html", "Audit"),
+    ("releases.html", "Releases"),
     ("downloads.html", "Downloads"),
 )
 
@@ -39,7 +41,8 @@ class SiteData:
     """A board as its pages see it.
 
     `results` are all result objects of the standings, `versions` the board's releases, `release` the one that is shown
-    (None: the board as it is); `cache` is where computed statistics are kept, None to keep none.
+    (None: the board as it is); `cache` is where computed statistics are kept, None to keep none; `computed` holds what
+    several pages need.
     """
 
     board: Path
@@ -47,6 +50,14 @@ class SiteData:
     versions: tuple[str, ...] = ()
     release: str | None = None
     cache: Path | None = None
+    computed: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: tuple[str, ...], compute: Callable[[], T]) -> T:
+        """What `compute` gives, computed once for all pages."""
+        if key not in self.computed:
+            self.computed[key] = compute()
+        found: T = self.computed[key]
+        return found
 
     @cached_property
     def by_task(self) -> dict[str, list[Result]]:
@@ -90,14 +101,19 @@ class SiteData:
         return self._traits[id(result)]
 
     @cached_property
-    def _traits(self) -> dict[int, Traits]:
-        described = imported_models(self.board)
-        return {id(result): self._traits_of(result, described) for result in self.results}
+    def described(self) -> Models:
+        """What is known of imported models, by name and revision."""
+        return imported_models(self.board)
 
-    def _traits_of(self, result: Result, described: Models) -> Traits:
+    @cached_property
+    def _traits(self) -> dict[int, Traits]:
+        return {id(result): self._traits_of(result) for result in self.results}
+
+    def _traits_of(self, result: Result) -> Traits:
         names = card_names(str(result["model"] if result["kind"] == "measured" else self.system_of(result)))
         cards = [self.model_cards[name] for name in names if name in self.model_cards]
-        about = described.get((result["model"], result["origin"]["revision"])) if result["kind"] == "imported" else None
+        imported = result["kind"] == "imported"
+        about = self.described.get((result["model"], result["origin"]["revision"])) if imported else None
         return traits_of(result, self.entry_of(result), cards if len(cards) == len(names) else [], about)
 
     @cached_property
@@ -158,13 +174,22 @@ class SiteData:
         """The name of a system's files, without folder and suffix."""
         return self._system_files[system]
 
+    @property
+    def folder(self) -> str:
+        """Where the pages of a release lie, with a slash; empty for the board as it is."""
+        return self.release_folder(self.release) if self.release is not None else ""
+
+    def release_folder(self, version: str) -> str:
+        """Where the pages of one of the board's releases lie."""
+        return f"release/{file_names(self.versions)[version]}/"
+
     def task_page(self, task: str) -> str:
         """The path of a task's page."""
-        return f"task/{self.task_stem(task)}.html"
+        return f"{self.folder}task/{self.task_stem(task)}.html"
 
     def system_page(self, system: str) -> str:
         """The path of a system's page."""
-        return f"system/{self.system_stem(system)}.html"
+        return f"{self.folder}system/{self.system_stem(system)}.html"
 
 
 def _measured(results: Sequence[Result]) -> bool:

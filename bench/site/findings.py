@@ -1,4 +1,4 @@
-"""What the audit of printed tables found, as a page shows it: the rows as they were printed, with what is odd marked."""
+"""What the audit of printed tables found, as a page shows it: the rows as printed, with what is odd marked."""
 
 from __future__ import annotations
 
@@ -96,7 +96,10 @@ def _line(row: PrintedRow, at: int, columns: Sequence[str], averages: bool, odd:
     cells = [(code, str(row.cells[code]) if code in row.cells else "", code in odd) for code in columns]
     if averages:
         cells.append((AVERAGE, str(row.average) if row.average else "", at == 0 and AVERAGE in odd))
-    return Line(f"{row.model}, {row.metric}" if at == 0 else f"{row.source}, {row.table}: {row.model}, {row.metric}", tuple(cells))
+    return Line(
+        f"{row.model}, {row.metric}" if at == 0 else f"{row.source}, {row.table}: {row.model}, {row.metric}",
+        tuple(cells),
+    )
 
 
 def _sheet(findings: Sequence[Finding]) -> Sheet:

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench.site.cells import number, probability, signed
 from bench.site.names import web_address
 
 if TYPE_CHECKING:
@@ -41,5 +42,5 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters["web"] = web_address
+    made.filters |= {"web": web_address, "number": number, "signed": signed, "probability": probability}
     return made

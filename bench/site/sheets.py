@@ -1,4 +1,4 @@
-"""Tables to download: CSV that no spreadsheet takes for formulas, strict JSON, and Parquet; the same bytes every time."""
+"""Tables to download: CSV of which no cell is a formula, strict JSON, and Parquet; the same bytes every time."""
 
 from __future__ import annotations
 

@@ -6,17 +6,14 @@ made from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import bench
 from bench.entry import Entry
-from bench.errors import BenchError
-from bench.files import digest, dump_json, read_json, write_whole
-from bench.significance.panel import Design
 from bench.site.data import Result, SiteData
+from bench.site.kept import kept
 
 SEED = 0
 _VERSION = 1  # Of what is kept; another one is computed anew.
@@ -27,46 +24,38 @@ Sure = Mapping[str, Any]
 
 def sureness(site: SiteData, task: str, measure: str) -> dict[str, Sure]:
     """By identity, what the per-query scores of the measured systems of a task say; none of those without scores."""
-    from bench.leaderboard.standings import why_unranked
-    from bench.statistics import design_of
+    return site.once(("sureness", task, measure), lambda: _sureness(site, task, measure))
 
-    rows = [result for result in site.by_task[task] if result["kind"] == "measured" and measure in result["measures"]]
-    held = [(result, scores, entry) for result in rows if (scores := site.scores_of(result)) and (entry := site.entry_of(result))]
+
+def _sureness(site: SiteData, task: str, measure: str) -> dict[str, Sure]:
+    from bench.leaderboard.standings import why_unranked
+    from bench.statistics import design_of, statistics
+
+    held = [(result, *files) for result in _measured(site, task, measure) if (files := _files(site, result))]
     if not held:
         return {}
     design = design_of(task)
     reasons = [why_unranked(result, measure) for result, _, _ in held]
     systems = [(scores.with_suffix(".json"), entry) for _, scores, entry in held]
-    found = _kept(site.cache, systems, measure, design, reasons)
-    return {result["identity"]: row for (result, _, _), row in zip(held, found["systems"], strict=True)}
-
-
-def _kept(
-    cache: Path | None, systems: Sequence[tuple[Path, Entry]], measure: str, design: Design, reasons: Sequence[str | None]
-) -> dict[str, Any]:
-    """The statistics, from the cache where they are there."""
-    from bench.statistics import statistics
-
     made_of = {
-        "version": [_VERSION, bench.__version__],
+        "what": ["sureness", _VERSION],
         "measure": measure,
         "seed": SEED,
         "design": asdict(design),
-        "unranked": list(reasons),
+        "unranked": reasons,
         "systems": [_facts(entry, measure) for _, entry in systems],
     }
-    path = cache / "site" / f"{digest(made_of)[:32]}.json" if cache else None
-    if path is not None and path.is_file():
-        try:
-            kept = read_json(path)
-            if kept["made_of"] == made_of:
-                return dict(kept["found"])
-        except (BenchError, KeyError, TypeError):
-            pass  # A damaged file of a cache is as good as none.
-    found = statistics(systems, measure, design, reasons, SEED)
-    if path is not None:
-        write_whole(path, dump_json({"made_of": made_of, "found": found}, indent=None).encode())
-    return found
+    found = kept(site.cache, made_of, lambda: statistics(systems, measure, design, reasons, SEED))
+    return {result["identity"]: row for (result, _, _), row in zip(held, found["systems"], strict=True)}
+
+
+def _measured(site: SiteData, task: str, measure: str) -> list[Result]:
+    return [row for row in site.by_task[task] if row["kind"] == "measured" and measure in row["measures"]]
+
+
+def _files(site: SiteData, result: Result) -> tuple[Path, Entry] | None:
+    scores, entry = site.scores_of(result), site.entry_of(result)
+    return (scores, entry) if scores and entry else None
 
 
 def _facts(entry: Entry, measure: str) -> dict[str, Any]:

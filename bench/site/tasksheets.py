@@ -12,8 +12,10 @@ from bench.site.page import Page
 from bench.site.sheets import arrow, csv_bytes, json_bytes, parquet_bytes
 
 _FIRST = ("kind", "system", "model", "task", "split", "measure", "mean")
-_STATUS = ("search", "sample", "pins", "partial", "saturated", "flags", "contamination", "source", "revision", "identity",
-           "release")  # fmt: skip
+_STATUS = (
+    *("search", "sample", "pins", "partial", "saturated", "flags"),
+    *("contamination", "source", "revision", "identity", "release"),
+)
 
 
 def task_files(site: SiteData, task: str) -> Iterator[Page]:
@@ -21,9 +23,9 @@ def task_files(site: SiteData, task: str) -> Iterator[Page]:
     stem, results = site.task_stem(task), site.by_task[task]
     subsets = subsets_of(site, task, results)
     head = (*_FIRST, *subsets, *_STATUS)
-    yield Page(f"data/{stem}.csv", csv_bytes(head, _rows(site, results, subsets)))
-    yield Page(f"data/{stem}.json", json_bytes(results))
-    yield Page(f"data/{stem}.parquet", parquet_bytes(_columns(site, results)))
+    yield Page(f"{site.folder}data/{stem}.csv", csv_bytes(head, _rows(site, results, subsets)))
+    yield Page(f"{site.folder}data/{stem}.json", json_bytes(results))
+    yield Page(f"{site.folder}data/{stem}.parquet", parquet_bytes(_columns(site, results)))
 
 
 def _rows(site: SiteData, results: Sequence[Result], subsets: Sequence[str]) -> Iterator[list[Any]]:

@@ -72,6 +72,12 @@ class Section(NamedTuple):
     def lines(self) -> tuple[Line, ...]:
         return self.ranked + self.rest
 
+    @property
+    def has_values(self) -> bool:
+        """Whether any of them says something under this measure: a printed table mostly has one measure."""
+        lines = ((line.mean, *line.cells) for line in self.lines)
+        return any(cell.value is not None for cells in lines for cell in cells)
+
 
 class Table(NamedTuple):
     """Under one measure, all sections; `scale` is that of the colours of all of them."""
@@ -110,6 +116,10 @@ def shown_measures(site: SiteData, task: str) -> list[str]:
 
 def rows_of(site: SiteData, task: str) -> dict[int, Row]:
     """The rows of a task's results, by the id of the result."""
+    return site.once(("rows", task), lambda: _rows_of(site, task))
+
+
+def _rows_of(site: SiteData, task: str) -> dict[int, Row]:
     results = site.by_task[task]
     stems = [site.system_stem(site.system_of(result)) for result in results]
     rows = {}
@@ -202,7 +212,8 @@ def _heading(result: Result) -> tuple[str, str | None]:
         data = f", data {str(origin['dataset_revision'])[:8]}" if origin.get("dataset_revision") else ""
         return f"Imported: computed by others with mteb ({origin['task']}{data})", None
     table = " ".join(str(origin[key]) for key in ("source", "table") if origin.get(key))
-    data = f", data {origin['data']}" if origin.get("data") else ""
+    own = origin.get("data") in (None, "", result["task"].partition("@")[0])
+    data = "" if own else f", data {origin['data']}"
     return f"Reported: {table}{data}", web_address(origin.get("url"))
 
 

@@ -26,7 +26,7 @@ def encoder_system(
     def build(setting: Setting) -> Retriever:
         store = setting.temporary if unresolved else setting.store
         kind = retriever_of(encoder)
-        return kind(encoder, store, setting.watch, setting.query_language, setting.shard_size)
+        return kind(encoder, store, setting.watch, setting.query_language, setting.shard_size, setting.memory)
 
     identity = {"query": encoder.recipe("query"), "document": encoder.recipe("document")}
     return System(name, bare, identity, build, (encoder,), cards, unresolved, weights)

@@ -12,6 +12,7 @@ from bench.expression import Expression
 from bench.model import Model
 from bench.registry import Registry
 from bench.retriever import Retriever
+from bench.search import MEMORY
 from bench.store import SHARD_SIZE, VectorStore
 from bench.watch import Watch
 from bench.weights import Located
@@ -36,13 +37,17 @@ class Options:
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a retriever works: the stores of vectors, the watch, the language of the queries, texts a shard."""
+    """Where a retriever works: the stores of vectors, the watch, the language of the queries, texts a shard.
+
+    `memory` is what a search may use, in bytes beside what is held already.
+    """
 
     store: VectorStore
     temporary: VectorStore
     watch: Watch
     query_language: str
     shard_size: int = SHARD_SIZE
+    memory: int = MEMORY
 
 
 @dataclass(frozen=True)

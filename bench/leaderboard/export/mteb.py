@@ -109,14 +109,16 @@ def _imported(
     for (model, revision), results in wanted.items():
         splits = {result["split"] for result in results}
         at = [i for i in places[model, revision] if table.headings["split"][i] in splits]
-        rows = [_imported_row(table, i, line["languages"]) for i in at]
+        rows = [_imported_row(table, i, line) for i in at]
         content = task_result(name, str(table.headings["dataset_revision"][at[0]]), rows, None, _status(results))
         yield f"{model.replace('/', '__', 1)}/{revision}/{name}.json", content
 
 
-def _imported_row(table: Table, at: int, languages: Mapping[str, list[str]]) -> Row:
+def _imported_row(table: Table, at: int, line: Mapping[str, Any]) -> Row:
+    """One row; files of mteb before 1.11 have no main score, and mteb takes the task's main measure for it."""
     values = {measure: float(column[at]) for measure, column in table.scores.items()}
     scores = {_OURS[m]: value for m, value in values.items() if m != MAIN and not math.isnan(value)}
     split, subset = str(table.headings["split"][at]), str(table.headings["subset"][at])
-    main = None if math.isnan(values[MAIN]) else values[MAIN]
-    return Row(split, subset, languages.get(subset, []), table.headings["mteb_version"][at], main, scores)
+    stated = (values[name] for name in (MAIN, line["main_measure"]) if not math.isnan(values[name]))
+    spoken = line["languages"].get(subset, [])
+    return Row(split, subset, spoken, table.headings["mteb_version"][at], next(stated, None), scores)
