@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bench.budget import within_limits
 from bench.census import (
     Census,
     CountedCorpus,
@@ -70,6 +71,7 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
     outcome = _Outcome()
     sources = open_all(plan, outcome.notes)
     sweep(plan.places.cache)
+    plan = within_limits(plan, sources)
     for folder in (plan.output, _board(plan)):
         if folder is not None:
             check_writable(folder)  # Before the first batch: nobody wants to hear it after hours of encoding.

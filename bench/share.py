@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.adapters.encoded import EncodedCorpus, Encodes
 from bench.adapters.rewriting import Rewritten
+from bench.budget import refuse_without_room
 from bench.census import CountedCorpus, census_differences
 from bench.collection import Source
 from bench.errors import InputError, StoppedError
@@ -97,6 +98,7 @@ def encode_share(plan: Plan, share: Share, watch: Watch) -> dict[str, Any]:
     _refuse_without_vectors(plan)
     sweep(plan.places.cache)
     refuse_without_locks(plan.places.cache / "vectors")
+    refuse_without_room(plan, sources, {}, share.of)
     known = [(expected(plan, subset), _first(plan, subset)) for subset in sources]
     texts = [share.texts(count, plan.shard_size, first) for count, first in known if count is not None]
     watch.plan(

@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).parents[1]
 PROGRAMS = Path(sys.executable).parent
 _FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 _FILE = re.compile(r"`([^`\s]+)`:\s*\Z")
-_PROGRESS = re.compile(r": [\d,]+/[\d,]+ \w+, [\d.,]+/s(, .* left)?$")
+_PROGRESS = re.compile(r": [\d,]+(/[\d,]+)? documents, ")
 ANYTHING = "..."
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from console import Outcome, call
 
+from bench import __version__ as bench_version
+
 CORPUS = [{"_id": "d1", "title": "", "text": "river lake"}, {"_id": "d2", "title": "", "text": "star planet"}]
 QUERIES = [{"_id": "q1", "text": "river"}, {"_id": "q2", "text": "star"}]
 QRELS = "query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t1\n"
@@ -240,7 +242,7 @@ USAGE = [
     (["--model", "foo:bar"], "unknown kind of model 'foo': no name is near it; (bench models list)"),
     (
         ["--model", "rff(bm25, bm25)"],
-        "unknown function 'rff': did you mean 'rrf'? (known: rrf(a, b, k=60, depth=1000))",
+        "unknown function 'rff': did you mean 'rrf'? (known: rrf, sum, hyde, query2doc, translate)",
     ),
     (["--model", "rrf(bm25)"], "rrf(bm25): rrf fuses two models or more"),
     (["--model", "rrf(bm25, bm25, k=0)"], "rrf(bm25, bm25, k=0): k: expected a whole number from 1 on, found '0'"),
@@ -810,7 +812,8 @@ def test_an_entry_that_is_damaged_is_not_written_over(kept: Bench) -> None:
     assert path.read_text(encoding="utf-8") == text[:-500]
     path.write_text(text.replace('"format": 1', '"format": 7', 1), encoding="utf-8")
     code, _, err = kept("--lang", "sw")
-    message = f"bench: {path}: format: expected 1, found 7: it needs another version of bench\n"
+    message = f"bench: {path}: format: expected 1, found 7: it needs another version of bench "
+    message += f"(bench {bench_version} wrote it)\n"
     assert (code, err) == (2, message)
     assert '"format": 7' in path.read_text(encoding="utf-8")
 

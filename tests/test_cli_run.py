@@ -447,7 +447,7 @@ def test_what_a_run_leaves(run: Any, tmp_path: Path) -> None:
     assert all(f"{float(row[4]):.9g}" == row[4] for row in table)
     assert max(len(re.sub(r"e.*|[^0-9]", "", row[4]).lstrip("0")) for row in table) in (8, 9)
     scores = pq.read_table(folder / "scores.parquet")
-    assert scores.column_names == ["query", "language", "measure", "value"]
+    assert scores.column_names == ["query", "language", "measure", "value", "slice"]
     assert scores.num_rows == 2 * 72 * 3
     assert pq.ParquetFile(folder / "scores.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
     entry = strict((folder / "entry.json").read_text(encoding="utf-8"))

@@ -65,6 +65,8 @@ def identity(tmp_path: Path) -> Any:
 def weights(folder: Path, content: str = "weights 1") -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "modules.json").write_text("[]")
+    (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
     (folder / "model.safetensors").write_text(content)
     return folder
 
@@ -102,7 +104,7 @@ def test_what_changes_the_identity(identity: Any, tmp_path: Path) -> None:
 
 
 def _with_file(folder: Path) -> Path:
-    (folder / "tokenizer.json").write_text("{}")
+    (folder / "more.json").write_text("{}")
     return folder
 
 

@@ -89,8 +89,12 @@ class SiteData:
 
     @cached_property
     def _hub_names(self) -> dict[str, str]:
-        """Names of cards by the names that mteb has for their models."""
-        return {card.mteb: name for name, card in self.model_cards.items() if card.mteb}
+        """Names of cards by the names that mteb has for their models; of several, the one without settings of its own."""
+        found: dict[str, str] = {}
+        for name, card in sorted(self.model_cards.items(), key=lambda item: (bool(item[1].settings), item[0])):
+            if card.mteb:
+                found.setdefault(card.mteb, name)
+        return found
 
     @cached_property
     def _printed_names(self) -> dict[str, str]:

@@ -106,11 +106,22 @@ def _highest(shares: Any) -> str:
     return f"{max(known):.2%}" if known else "not known"
 
 
+_HARDWARE = {"cores": "{} cores", "memory_gb": "{} GB of memory"}
+
+
 def hardware_of(entry: Entry) -> list[str]:
     """What the languages of an entry ran on, each machine once."""
     machines = [block["recipe"].get("hardware") for block in entry.languages.values()]
-    rows = [", ".join(f"{key.replace('_', ' ')} {plain(value)}" for key, value in machine.items()) for machine in machines if isinstance(machine, Mapping)]
-    return list(dict.fromkeys(rows))
+    return list(dict.fromkeys(_machine(machine) for machine in machines if isinstance(machine, Mapping)))
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    """A machine in words; what stands for itself goes without its key."""
+    parts = []
+    for key, value in machine.items():
+        known = "{}" if key in ("processor", "system") else f"{key.replace('_', ' ')} {{}}"
+        parts.append(_HARDWARE.get(key, known).format(plain(value)))
+    return ", ".join(parts)
 
 
 def dates_of(entry: Entry) -> str:

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from bench.leaderboard.imported_models import Model as Described
-from bench.leaderboard.reported import difference
 from bench.model import Model
-from bench.site.cells import flag_mark, flag_text, flags_by_language, number, signed
-from bench.site.columns import subsets_of
+from bench.site.cells import flag_text, number
+from bench.site.columns import MOST, subsets_of
 from bench.site.command import Commands, commands_of
 from bench.site.data import Result, SiteData
 from bench.site.names import web_address
 from bench.site.recipe import Prompt, Recipe, dates_of, hardware_of, pairs_of, prompts_of, recipe_of
 from bench.site.sureness import sureness
+from bench.site.systemtable import across, down, lines_of
 from bench.site.tasktable import rows_of
 from bench.summary import unexplained
 
@@ -37,13 +37,6 @@ class Summary(NamedTuple):
     coverage: str
     doubts: int
     trained: str
-
-
-class Head(NamedTuple):
-    """A result as a group of columns."""
-
-    label: str
-    columns: tuple[str, ...]
 
 
 class Origin(NamedTuple):
@@ -72,9 +65,8 @@ class OnTask(NamedTuple):
 
     task: str
     page: str
-    heads: tuple[Head, ...]
     body: Markup
-    rows: int
+    subsets: int
     doubts: tuple[str, ...]
     notes: tuple[str, ...]
     training: tuple[str, ...]
@@ -177,17 +169,14 @@ def _detail(result: Result) -> str:
 
 
 def _on_task(site: SiteData, task: str, results: Sequence[Result]) -> OnTask:
-    groups = [_Group(site, result, results) for result in results]
     there = {code for result in results for code in result["languages"]}
     subsets = [code for code in subsets_of(site, task, site.by_task[task]) if code in there]
-    rows = [f'<tr><th scope="row">{escape(code)}</th>{"".join(g.cells(code) for g in groups)}</tr>' for code in subsets]
-    mean = "".join(group.mean() for group in groups)
-    total = f'<tr class="total"><th scope="row">mean</th>{mean}</tr>' if len(subsets) > 1 else ""
+    groups = [lines_of(result, subsets, _sure(site, result, result["main_measure"]), results) for result in results]
+    labels = [_label(result) for result in results]
     return OnTask(
         task,
         site.task_page(task),
-        tuple(group.head for group in groups),
-        Markup("\n".join((total, *rows) if total else rows)),
+        (across if len(subsets) <= MOST else down)(labels, groups, subsets),
         len(subsets),
         tuple(text for result in results for text in _doubts(result)),
         tuple(dict.fromkeys(f"{_label(result)}: {note}" for result in results for note in result["notes"])),
@@ -195,66 +184,6 @@ def _on_task(site: SiteData, task: str, results: Sequence[Result]) -> OnTask:
         tuple(making for result in results if (making := _making(site, result))),
         tuple(_origin(result) for result in results if result["kind"] != "measured"),
     )
-
-
-class _Group:
-    """The columns of one result: its measures, the interval of the main one, and how much a measured one has more."""
-
-    def __init__(self, site: SiteData, result: Result, beside: Sequence[Result]) -> None:
-        self._result, self._flags = result, flags_by_language(result)
-        self._sure = _sure(site, result, result["main_measure"])
-        measured = [other for other in beside if other["kind"] == "measured"]
-        found = (difference(result, other) for other in measured) if result["kind"] == "reported" else iter(())
-        self._apart = next((row for row in found if row is not None), None)
-        columns = list(result["measures"])
-        if self._sure:
-            columns.insert(1, "95 %")
-        if self._apart:
-            columns += [f"measured less this, {measure}" for measure in self._apart["mean"]]
-        self.head = Head(_label(result), tuple(columns))
-
-    def cells(self, code: str) -> str:
-        """The cells of one subset."""
-        row = self._result["languages"].get(code, {})
-        flags = self._flags.get(code, ())
-        interval = (self._sure.get("languages") or {}).get(code) or {}
-        apart = self._apart["languages"].get(code, {}) if self._apart else {}
-        saturated = row.get("saturated") or ()
-        return self._cells(row, interval, apart, flags, saturated)
-
-    def mean(self) -> str:
-        """The cells of the mean."""
-        flags = [flag for code in ("mean", "all") for flag in self._flags.get(code, ())]
-        apart = self._apart["mean"] if self._apart else {}
-        return self._cells(self._result["mean"], self._sure.get("mean") or {}, apart, flags, ())
-
-    def _cells(
-        self,
-        row: Mapping[str, Any],
-        interval: Mapping[str, Any],
-        apart: Mapping[str, float],
-        flags: Sequence[Mapping[str, Any]],
-        saturated: Sequence[str],
-    ) -> str:
-        parts = []
-        for i, measure in enumerate(self._result["measures"]):
-            parts.append(_cell(row.get(measure), flags if i == 0 else (), saturated=measure in saturated))
-            if i == 0 and self._sure:
-                ends = interval.get("interval")
-                parts.append(f"<td>{'{}–{}'.format(*map(number, ends)) if ends else ''}</td>")
-        if self._apart:
-            parts += [f"<td>{signed(apart[m]) if m in apart else ''}</td>" for m in self._apart["mean"]]
-        return "".join(parts)
-
-
-def _cell(value: float | None, flags: Sequence[Mapping[str, Any]], *, saturated: bool) -> str:
-    if value is None:
-        return "<td>–</td>"
-    text = f"({number(value)})" if saturated else number(value)
-    if not flags:
-        return f"<td>{text}</td>"
-    title = escape("; ".join(map(flag_text, flags)))
-    return f'<td class="{flag_mark(flags)}" title="{title}">{text}<i>!</i></td>'
 
 
 def _label(result: Result) -> str:
@@ -299,12 +228,14 @@ def _making(site: SiteData, result: Result) -> Making | None:
     if entry is None or not entry.languages:
         return None
     seconds = result.get("seconds") or {}
+    vectors = result.get("vectors") or {}
     return Making(
         _label(result),
         commands_of(entry, site.task_card(result["task"]), site.model_cards),
         tuple(prompts_of(entry)),
         tuple(hardware_of(entry)),
-        tuple((phase.replace("_", " "), f"{value:,.1f} s") for phase, value in seconds.items()),
+        tuple((phase.replace("_", " "), f"{value:,.1f} s") for phase, value in seconds.items())
+        + tuple((f"texts {key}", f"{count:,}") for key, count in vectors.items() if sum(vectors.values())),
         dates_of(entry),
         tuple(pairs_of(entry.identity)),
         recipe_of(entry),

@@ -115,8 +115,7 @@ class _Resolver:
         context = Context(self.registry, self.options, self.system, self.instruction, self.task)
         if isinstance(tree, Call):
             if tree.function not in FUNCTIONS:
-                usages = ", ".join(builder.usage for builder in FUNCTIONS.values())
-                raise unknown("function", tree.function, FUNCTIONS, f"known: {usages}")
+                raise unknown("function", tree.function, FUNCTIONS, f"known: {', '.join(FUNCTIONS)}")
             return FUNCTIONS[tree.function](context, tree)
         if isinstance(tree, Staged):
             return self._staged(context, tree)
@@ -134,8 +133,7 @@ class _Resolver:
     def _staged(self, context: Context, tree: Staged) -> System:
         name = tree.stage.name
         if name not in STAGES:
-            usages = ", ".join(builder.usage for builder in STAGES.values())
-            raise unknown("stage", name, STAGES, f"known: {usages}")
+            raise unknown("stage", name, STAGES, f"known: {', '.join(STAGES)}")
         builder = STAGES[name]
         if (tree.stage.rest is None) != ("(" in builder.usage):
             raise InputError(f"{tree}: a stage {name} is written as in {builder.usage}")
