@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -9,13 +10,15 @@ from bench.collection import Source
 from bench.encoding import encode_window
 from bench.errors import InputError
 from bench.files import check_room
-from bench.footprint import SEARCH, Disk, Glimpse, Memory, disk, glimpse, memory
+from bench.footprint import SEARCH, Disk, Glimpse, Memory, Rows, disk, glimpse, memory
 from bench.machine import resident
 from bench.opening import expected
 from bench.plan import Plan
 from bench.sizes import size
 from bench.watch import peak_memory_mb
 
+_LATER = ("pyarrow.parquet", "pytrec_eval", "scipy.sparse")  # What scoring and keeping will load.
+_TABLES = 64 << 20  # What pyarrow takes for itself when the first scores are written.
 _FEW = 32  # Texts that are encoded to see what a vector and the model take.
 _SLACK = 20  # One twentieth of a limit is left for what nobody reckons with.
 
@@ -28,10 +31,19 @@ def within_limits(plan: Plan, sources: Mapping[str, Source]) -> Plan:
     """
     seen = {s: glimpse(plan, s, sources[s]) for s in sources} if plan.max_disk or plan.max_memory else {}
     refuse_without_room(plan, sources, seen)
+    return plan if plan.max_memory is None else fitted(plan, seen)
+
+
+def fitted(plan: Plan, seen: Mapping[str, Glimpse], held: int | None = None) -> Plan:
+    """The plan with blocks that fit into `--max-memory`; InputError where even the smallest do not.
+
+    `held` is what the process holds with its models loaded; they are loaded here if that is not known.
+    """
     if plan.max_memory is None:
         return plan
-    needs = {subset: memory(plan, subset, seen[subset], 0) for subset in seen}
-    held = _held(plan, seen)
+    rows = Rows(plan)
+    needs = {subset: memory(plan, subset, seen[subset], 0, rows) for subset in seen}
+    held = (_held(plan, seen) if held is None else held) + _TABLES
     needs = {subset: replace(need, held=held) for subset, need in needs.items()}
     limit = plan.max_memory - plan.max_memory // _SLACK
     worst = max(needs, key=lambda subset: needs[subset].least)
@@ -51,7 +63,7 @@ def refuse_without_room(plan: Plan, sources: Mapping[str, Source], seen: Mapping
     else:
         extents = {s: (n, 0) for s in sources if (n := expected(plan, s)) is not None}
         texts = {}
-    need = disk(plan, extents, texts)
+    need = disk(plan, extents, texts, Rows(plan))
     if need is None:
         return
     if plan.max_disk is not None and need.vectors > plan.max_disk:
@@ -62,6 +74,8 @@ def refuse_without_room(plan: Plan, sources: Mapping[str, Source], seen: Mapping
 
 def _held(plan: Plan, seen: Mapping[str, Glimpse]) -> int:
     """What the process holds once every model has been loaded and has encoded a batch."""
+    for library in _LATER:
+        importlib.import_module(library)
     some = next(iter(seen.values()))
     for encoder in plan.system.encoders:
         encode_window(encoder, some.texts[:_FEW], "document", some.language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,7 +16,7 @@ from bench.adapters.bm25 import BM25
 from bench.collection import Doc, Source
 from bench.encoding import Sized, TextEncoder, encode_window
 from bench.errors import BenchError
-from bench.files import read_json
+from bench.files import digest, read_json
 from bench.forms import MULTI, SINGLE, SPARSE, form_of
 from bench.opening import expected, setting_of
 from bench.plan import Plan
@@ -72,13 +73,18 @@ class Few:
 
 @dataclass(frozen=True)
 class Glimpse:
-    """A language's extent and the texts of its first documents; `counted` where no card says how many there are."""
+    """A language's extent and some of its texts; `counted` where no card says how many documents there are.
+
+    `asked` are texts of some questions, `reading` the seconds that a document takes to be read.
+    """
 
     language: str
     documents: int
     queries: int
     counted: bool
     texts: list[str]
+    asked: list[str] = field(default_factory=list)
+    reading: float = 0.0
 
     @property
     def text(self) -> float:
@@ -86,35 +92,67 @@ class Glimpse:
         return sum(len(text.encode("utf-8", "surrogatepass")) for text in self.texts) / max(1, len(self.texts))
 
 
-def glimpse(plan: Plan, subset: str, source: Source, few: int = FEW) -> Glimpse:
-    """A look at one language: its first documents; the corpus is counted, by reading it, where no card has its size."""
+def glimpse(plan: Plan, subset: str, source: Source, few: int = FEW, among: int = FEW) -> Glimpse:
+    """A look at one language: `few` of its first documents and of its questions, evenly spaced, those `among` so many.
+
+    The corpus is counted, by reading it to its end, where no card has its size.
+    """
+    start = time.perf_counter()
     passages = iter(source.passages())
-    texts = [document_text(plan.task.document_text, passage) for passage in islice(passages, few)]
+    first = [document_text(plan.task.document_text, passage) for passage in islice(passages, among)]
+    reading = (time.perf_counter() - start) / max(1, len(first))
     known = expected(plan, subset)
-    documents = len(texts) + sum(1 for _ in passages) if known is None else known
+    documents = len(first) + sum(1 for _ in passages) if known is None else known
     if plan.limit_docs:
         documents = min(documents, plan.limit_docs)
+    queries = [query.text for query in source.queries()]
     language = plan.task.document_language(subset)
-    return Glimpse(language, documents, len(source.queries()), known is None, texts)
+    asked = spaced(queries, few)
+    return Glimpse(language, documents, len(queries), known is None, spaced(first, few), asked, reading)
 
 
-def row_bytes(encoder: TextEncoder, store: VectorStore, language: str, texts: Sequence[str] = ()) -> float | None:
-    """What a document's vector takes in the store: as stated, as stored before, or as the encoder makes of `texts`.
+def spaced(texts: list[str], few: int) -> list[str]:
+    """At most so many of them, evenly spaced."""
+    return texts if len(texts) <= few else [texts[i * len(texts) // few] for i in range(few)]
 
-    None where neither tells and there are no texts.
-    """
-    form = form_of(encoder)
-    stated = encoder.dimension if isinstance(encoder, Sized) else None
-    if form is SINGLE and stated:
-        return 4.0 * stated
-    for meta in store.folder(document_recipe(encoder, language)).glob("*.json"):
-        try:
-            return meta.with_suffix(form.suffix).stat().st_size / max(1, int(read_json(meta)["rows"]))
-        except (OSError, BenchError, KeyError, TypeError, ValueError):
-            continue  # A damaged shard is the run's to mend.
-    if not texts:
+
+class Rows:
+    """What a document's vector takes in a plan's store, by encoder: as stated, as stored before, or as it is made."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._store = VectorStore(plan.places.cache / "vectors")
+        self._known: dict[str, float] = {}
+
+    def of(self, encoder: TextEncoder, language: str, texts: Sequence[str] = ()) -> float | None:
+        """The bytes of a vector; some `texts` are encoded where nothing else tells, None where there are none.
+
+        What was found for one language holds for all.
+        """
+        key = digest(encoder.recipe("document"))
+        if key not in self._known:
+            found = self._stated(encoder, language)
+            if found is None and not texts:
+                return None
+            self._known[key] = _made(encoder, language, texts) if found is None else found
+        return self._known[key]
+
+    def _stated(self, encoder: TextEncoder, language: str) -> float | None:
+        form = form_of(encoder)
+        stated = encoder.dimension if isinstance(encoder, Sized) else None
+        if form is SINGLE and stated:
+            return 4.0 * stated
+        for meta in self._store.folder(document_recipe(encoder, language)).glob("*.json"):
+            try:
+                return meta.with_suffix(form.suffix).stat().st_size / max(1, int(read_json(meta)["rows"]))
+            except (OSError, BenchError, KeyError, TypeError, ValueError):
+                continue  # A damaged shard is the run's to mend.
         return None
-    return len(form.dump(encode_window(encoder, texts, "document", language).vectors)) / len(texts)
+
+
+def _made(encoder: TextEncoder, language: str, texts: Sequence[str]) -> float:
+    form = form_of(encoder)
+    vectors = encode_window(encoder, texts, "document", language).vectors
+    return 4.0 * form.dimension(vectors) if form is SINGLE else len(form.dump(vectors)) / len(texts)
 
 
 def document_recipe(encoder: TextEncoder, language: str) -> dict[str, Any]:
@@ -136,7 +174,9 @@ class Disk:
         return max(0, self.vectors - self.there) + self.work
 
 
-def disk(plan: Plan, extents: Mapping[str, tuple[int, int]], texts: Mapping[str, Sequence[str]]) -> Disk | None:
+def disk(
+    plan: Plan, extents: Mapping[str, tuple[int, int]], texts: Mapping[str, Sequence[str]], rows: Rows
+) -> Disk | None:
     """What a run takes of the disk; `extents` are documents and queries by subset.
 
     `texts` may be encoded where nothing else tells the size of a vector; None where that is not known without them.
@@ -146,7 +186,7 @@ def disk(plan: Plan, extents: Mapping[str, tuple[int, int]], texts: Mapping[str,
     for subset, (documents, queries) in extents.items():
         language, largest = plan.task.document_language(subset), _ID * documents
         for encoder in _distinct(plan.system.encoders):
-            row = row_bytes(encoder, store, language, texts.get(subset, ()))
+            row = rows.of(encoder, language, texts.get(subset, ()))
             if row is None:
                 return None
             vectors += row * (documents + queries)
@@ -178,22 +218,22 @@ class Memory:
         return limit - self.held - sum(self.searching.values())
 
 
-def memory(plan: Plan, subset: str, seen: Glimpse, held: int) -> Memory:
+def memory(plan: Plan, subset: str, seen: Glimpse, held: int, rows: Rows) -> Memory:
     """What one language takes beside what is `held` by the process with its models."""
     depth = min(plan.depth, seen.documents)
     searching = {"rankings": _RANKED * seen.queries * depth}
     if any(measure.tokens is not None for measure in plan.measures):
         searching["texts of the rankings"] = round(seen.text * min(seen.documents, seen.queries * depth))
     encoding = {"ids": _ID_HASH * min(seen.documents, _ID_HASHES)}
-    rows, store = min(plan.shard_size, seen.documents), VectorStore(plan.places.cache / "vectors")
+    shard = min(plan.shard_size, seen.documents)
     for encoder in plan.system.encoders:
-        row = row_bytes(encoder, store, seen.language, seen.texts[:32]) or 0.0
+        row = rows.of(encoder, seen.language, seen.texts[:32]) or 0.0
         # The texts, as they are and as tokens; the vectors by batch, gathered, and as the bytes of a file.
-        own = round(rows * (3 * seen.text + 4 * row))
+        own = round(shard * (3 * seen.text + 4 * row))
         encoding["a shard of vectors"] = max(own, encoding.get("a shard of vectors", 0))
         if form_of(encoder) is not SINGLE:
             searching["a shard of vectors"] = max(
-                round(rows * row * (1 if form_of(encoder) is MULTI else 3)), searching.get("a shard of vectors", 0)
+                round(shard * row * (1 if form_of(encoder) is MULTI else 3)), searching.get("a shard of vectors", 0)
             )
         searching["vectors of queries"] = round(row * seen.queries) + searching.get("vectors of queries", 0)
     index = sum(_words(part, seen) for part in _lexical(plan, subset))

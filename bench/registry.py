@@ -87,6 +87,9 @@ class Registry:
 
             return task_card(name.removeprefix("mteb:"))
         if name not in self._tasks:
+            card, _, split = name.partition("@")
+            if split and card in self._tasks:
+                raise InputError(f"unknown task {name!r}: give the split by itself: {card} --split {split}")
             raise unknown("task", name, self._tasks, "bench tasks list")
         return parse_card(Task, *_located(name, self._tasks[name]))
 

@@ -1,7 +1,8 @@
 """Rehearsals at full size: MIRACL's Swahili from end to end, and the reading of five million English passages.
 
     python benchmarks/rehearsal.py swahili --data ../shared/data
-    python benchmarks/rehearsal.py reading --passages 5000000
+    python benchmarks/rehearsal.py miracl --passages 5000000
+    python benchmarks/rehearsal.py xor --passages 5000000
 
 The passages are generated (their ids include every judged one), the topics and judgments are the real ones. Printed are
 seconds by phase, documents a second and the peak resident set that the system reports.
@@ -25,8 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bench
+from bench.census import CountedCorpus
+from bench.loaders import open_source
+from bench.places import Places
+from bench.registry import Registry
 
 DOCUMENTS = 131_924
+NAMED = 31_000
+"""Passages that XOR-Retrieve's dev questions name in a run, about: 2,110 questions, and much overlap."""
 WORDS = [
     "maji",
     "mto",
@@ -103,10 +110,13 @@ def report(label: str, result: dict[str, object], wall: float) -> None:
     """One run's figures."""
     row = result["languages"]["sw"]  # type: ignore[index]
     seconds = {phase: s for phase, s in result["seconds"].items() if s}  # type: ignore[attr-defined]
+    of = {"encode_queries": "queries", "score": "queries"}
     print(f"{label}: {row['documents']:,} documents, {row['queries']} queries, {row['judged']:,} judgments")
     print(f"  sample {result['sample']}, pins {result['pins']}, nDCG@10 {row['nDCG@10']:.4f}")
-    print(f"  wall {wall:.1f} s; " + ", ".join(f"{phase} {s:.2f} s" for phase, s in seconds.items()))
-    print(f"  {row['documents'] / seconds['encode_documents']:,.0f} documents a second encoded; peak {peak():,.0f} MB")
+    for phase, spent in seconds.items():
+        counted = of.get(phase, "documents")
+        print(f"  {phase} {spent:.2f} s ({row[counted] / spent:,.0f} {counted} a second)")
+    print(f"  wall {wall:.1f} s; peak {peak():,.0f} MB")
 
 
 def peak() -> float:
@@ -114,13 +124,8 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-def reading(work: Path, count: int) -> None:
-    """English passages through the real loader and the census that every run makes of its corpus."""
-    from bench.census import CountedCorpus
-    from bench.loaders import open_source
-    from bench.places import Places
-    from bench.registry import Registry
-
+def miracl(work: Path, count: int) -> None:
+    """English passages in MIRACL's layout, ten shards for five million."""
     folder, size = work / "miracl" / "v1.0" / "en", 500_000
     (folder / "docs").mkdir(parents=True)
     (folder / "dev").mkdir()
@@ -131,23 +136,52 @@ def reading(work: Path, count: int) -> None:
         with gzip.open(folder / "docs" / f"docs-{shard}.jsonl.gz", "wt", compresslevel=1, encoding="utf-8") as file:
             for i in range(first, min(first + size, count)):
                 file.write(json.dumps(lines[i % 1000] | {"docid": f"{i // 10}#{i % 10}"}) + "\n")
-    size_gb = sum(path.stat().st_size for path in folder.rglob("*.gz")) / 1e9
-    print(f"{count:,} passages written, {size_gb:.2f} GB packed; peak {peak():,.0f} MB before reading")
-    task = Registry().task("miracl")
-    source = open_source(task, "en", task.split, Places(work, work / "cache", True))
-    corpus = CountedCorpus(task, "en", source, work / "ids")
+    read(work, "miracl", "en", count)
+
+
+def xor(work: Path, count: int) -> None:
+    """English passages in XOR-Retrieve's table, every tenth cell quoted; then the texts that a run would name."""
+    folder = work / "xor-retrieve"
+    folder.mkdir(parents=True)
+    question = {"id": "1", "question": "what is it", "lang": "ko", "answers": ["maji1"]}
+    name = "xor_dev_retrieve_eng_span_v1_1.jsonl"
+    (folder / name).write_text(json.dumps(question) + "\n", encoding="utf-8")
+    texts = [json.loads(line)["text"] for line in passages([""] * 1000, 1, 80)]
+    with (folder / "enwiki_20190201_w100.tsv").open("w", encoding="utf-8") as file:
+        file.write("id\ttext\ttitle\n")
+        for i in range(count):
+            text = texts[i % 1000]
+            quoted = f'"{text} ""{i}"""' if i % 10 == 0 else text
+            file.write(f"{i + 1}\t{quoted}\tMakala {i // 10}\n")
+    corpus = read(work, "xor-retrieve", "ko", count)
+    wanted = {str(1 + i * (count // NAMED)) for i in range(NAMED)}
+    processor = time.process_time()
+    found = corpus.raw_texts(wanted)
+    processor = time.process_time() - processor
+    print(f"{len(found):,} texts by id: {count / processor:,.0f} passages a processor second; peak {peak():,.0f} MB")
+
+
+def read(work: Path, task: str, language: str, count: int) -> CountedCorpus:
+    """Read passages through the real loader and the census that every run makes of its corpus."""
+    size = sum(path.stat().st_size for path in work.rglob("*") if path.is_file()) / 1e9
+    print(f"{task}: {count:,} passages written, {size:.2f} GB; peak {peak():,.0f} MB before they are read")
+    card = Registry().task(task)
+    source = open_source(card, language, card.split, Places(work, work / "cache", True))
+    corpus = CountedCorpus(card, language, source, work / "ids")
     start, processor = time.perf_counter(), time.process_time()
-    read = sum(1 for _ in corpus.docs())
+    for _ in corpus.docs():
+        pass
     wall, processor = time.perf_counter() - start, time.process_time() - processor
     census = corpus.census(source.queries(), source.qrels())
-    print(f"{read:,} passages read and counted in {wall:.0f} s ({read / processor:,.0f} a processor second)")
-    print(f"  documents {census.documents:,}, fingerprint {census.fingerprint[:12]}; peak {peak():,.0f} MB")
+    print(f"{census.documents:,} passages read and counted in {wall:.0f} s, {processor:.0f} of them of a processor")
+    print(f"  {count / processor:,.0f} a processor second; peak {peak():,.0f} MB")
+    return corpus
 
 
 def main() -> None:
     """Choose the rehearsal."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("swahili", "reading"))
+    parser.add_argument("what", choices=("swahili", "miracl", "xor"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="real topics and qrels")
     parser.add_argument("--passages", type=int, default=5_000_000)
     given = parser.parse_args()
@@ -156,7 +190,7 @@ def main() -> None:
         if given.what == "swahili":
             swahili(given.data, work)
         else:
-            reading(work, given.passages)
+            {"miracl": miracl, "xor": xor}[given.what](work, given.passages)
     finally:
         shutil.rmtree(work)
 

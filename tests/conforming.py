@@ -48,20 +48,28 @@ QUERIES = [
 ]
 
 _LONG = " ".join(tiny.WORDS * 45)  # 540 words: past the limit of every model here.
+SCRIPTS = {
+    **{"ar": "ARABIC", "bn": "BENGALI", "en": "LATIN", "hi": "DEVANAGARI", "ja": "HIRAGANA", "ko": "HANGUL"},
+    **{"ru": "CYRILLIC", "te": "TELUGU", "th": "THAI", "zh": "CJK"},
+}
+"""A language of `mini` for each of its scripts, and how Unicode calls the script."""
 
 
-def _scripts() -> Iterator[tuple[Doc, Query]]:
-    """The beginning of the first passage of every language of `mini`, and its first question."""
-    for path in sorted((shipped("tasks") / "mini").glob("*.jsonl")):
-        row = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
-        yield Doc(path.stem, row["text"][:60]), Query(path.stem, row["questions"][0])
+def first_of_mini(language: str) -> tuple[Doc, Query]:
+    """The beginning of the first passage of a language of `mini`, and its first question."""
+    path = shipped("tasks") / "mini" / f"{language}.jsonl"
+    row = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+    return Doc(language, row["text"][:60]), Query(language, row["questions"][0])
 
 
 HARD_DOCS = [
-    *(doc for doc, _ in _scripts()),
+    *(first_of_mini(language)[0] for language in SCRIPTS),
     *(Doc("empty", ""), Doc("blank", " \n\t "), Doc("long", _LONG), Doc("nul", "river\0 lake"), Doc("marks", "?!… 🦊")),
 ]
-HARD_QUERIES = [*(query for _, query in _scripts()), Query("empty", ""), Query("blank", "  "), Query("long", _LONG)]
+HARD_QUERIES = [
+    *(first_of_mini(language)[1] for language in SCRIPTS),
+    *(Query("empty", ""), Query("blank", "  "), Query("long", _LONG)),
+]
 
 MODULE = '''
 import re
@@ -200,6 +208,7 @@ EXPRESSIONS = {
     "bge-m3 sparse": "bge-sparse",
     "bge-m3 late": "bge-late",
     "rrf": "rrf(bm25, 'path:{root}/tiny model')",
+    "rrf of three": "rrf(bm25, 'path:{root}/tiny model', bm25, k=1, depth=3)",
     "sum": "sum(bm25*0.3, 'path:{root}/tiny model'*0.7)",
     "cross": "bm25 >> cross:{root}/cross[8]",
     "late stage": "bm25 >> late:{root}/colbert[8]",
@@ -236,11 +245,10 @@ DENSE = [
     *OWN,
 ]
 ENCODED = [*DENSE, "sparse", "late", "bge-m3 sparse", "bge-m3 late"]
-FUSED = ["rrf(bm25, me5-small-q4)", "rrf(bm25, me5-small-q4, bm25, k=1, depth=3)"]
 LEXICAL = ["bm25", "rm3"]
 REWRITTEN = ["hyde", "query2doc", "translate"]
-COMPOSED = ["rrf", "sum", "cross", "late stage", "llm", "prf", "rm3", *REWRITTEN]
-ALL = ["bm25", *ENCODED, *FUSED, *COMPOSED, "python:toymodels:Overlap"]
+COMPOSED = ["rrf", "rrf of three", "sum", "cross", "late stage", "llm", "prf", "rm3", *REWRITTEN]
+ALL = ["bm25", *ENCODED, *COMPOSED, "python:toymodels:Overlap"]
 
 
 def prepare(root: Path) -> None:

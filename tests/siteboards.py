@@ -38,7 +38,7 @@ def small(board: Path) -> Path:
     (board / "mini" / "muse-small.json").rename(board / "kept.json")
     make_release(board, "2026.1")
     (board / "kept.json").rename(board / "mini" / "muse-small.json")
-    many(board, systems=30, subsets=8)
+    many(board, systems=16, subsets=8)
     return board
 
 
@@ -56,7 +56,11 @@ def many(board: Path, systems: int, subsets: int, name: str = "Wide") -> Path:
     rows = [(model, REVISION, "test", code, "2.0.0", REVISION) for model in models for code in codes]
     described = {
         (model, REVISION): Model(
-            model, REVISION, parameters=int(10 ** draw.uniform(7, 10)), dimension=384, licence=["mit", "apache-2.0"][i % 2]
+            model,
+            REVISION,
+            parameters=int(10 ** draw.uniform(7, 10)),
+            dimension=384,
+            licence=["mit", "apache-2.0"][i % 2],
         )
         for i, model in enumerate(models)
     }
@@ -95,7 +99,9 @@ def hostile(board: Path) -> Path:
     codes = ["en", EVIL]
     scores_of = np.full((2, len(COLUMNS)), 0.5)
     rows = [(EVIL, REVISION, "test", code, EVIL, EVIL) for code in codes]
-    described = {(EVIL, REVISION): Model(EVIL, REVISION, parameters=10**8, licence=EVIL, reference=LINK, framework=[EVIL])}
+    described = {
+        (EVIL, REVISION): Model(EVIL, REVISION, parameters=10**8, licence=EVIL, reference=LINK, framework=[EVIL])
+    }
     return imported(board, "Evil", rows, scores_of, codes, described)
 
 

@@ -113,6 +113,28 @@ def test_bibtex_keeps_its_lines(bench: Any) -> None:
     assert f"citation\n{block}" in out
 
 
+def test_the_numbers_of_its_references_are_shown(bench: Any, tmp_path: Path) -> None:
+    board = Path(__file__).parents[1] / "leaderboards"
+    shown = json.loads(bench("tasks", "show", "miracl", "--board", board, "--json").out)["reported"]
+    means = {
+        (row["model"], row["measure"]): (round(row["mean"], 3), row["languages"])
+        for row in shown
+        if (row["source"], row["split"]) == ("castorini/pyserini", "dev")
+    }
+    # The macro means of pyserini's page on MIRACL, over all 18 languages.
+    for system, *values in (
+        ("bm25", 0.388, 0.777),
+        ("mdpr-tied-pft-msmarco", 0.421, 0.797),
+        ("mcontriever-tied-pft-msmarco", 0.431, 0.849),
+    ):
+        assert [means[system, measure] for measure in ("nDCG@10", "R@100")] == [(value, 18) for value in values]
+    out = bench("tasks", "show", "miracl", "--board", board).out
+    assert "bm25 dev nDCG@10 0.388 18 castorini/pyserini" in squeezed(out)
+    absent = bench("tasks", "show", "miracl", "--board", tmp_path)
+    assert absent.code == 0
+    assert f"their numbers are not in {tmp_path}: give a leaderboard folder with --board" in squeezed(absent.out)
+
+
 def within(stated: Any, shown: Any) -> bool:
     """Whether all that is stated is shown; null stands for an empty table, and blanks of folded texts do not count."""
     if isinstance(stated, dict):
@@ -233,6 +255,7 @@ def test_a_broken_card_hides_no_other(bench: Any, cards: Path) -> None:
     ("arguments", "message"),
     [
         (["tasks", "show", "XQuAD"], "unknown task 'XQuAD': did you mean 'xquad'? (bench tasks list)"),
+        (["tasks", "show", "miracl@train"], "unknown task 'miracl@train': give the split by itself: miracl --split train"),
         (["tasks", "lst"], "unknown verb 'lst': did you mean 'list'? (bench tasks --help)"),
         (["tasks", "zzz"], "unknown verb 'zzz': no name is near it; (bench tasks --help)"),
     ],

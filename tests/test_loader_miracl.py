@@ -240,6 +240,7 @@ DAMAGE = {
         "7#0\tEko\n\nIbadan\n",
         r"topics\.tsv:3: expected an id, a tab and a text, found 'Ibadan'",
     ),
+    "no topics": ("dev/topics.tsv", "\n\n", r"topics\.tsv: no line has a query: get the file again"),
     "a query twice": ("dev/topics.tsv", "7#0\tEko\n55\tIbadan\n55\tnla\n", r"the query id '55' occurs twice"),
     "not UTF-8": ("dev/topics.tsv", b"7#0\tEko\n55\t\xff\n", r"topics\.tsv:2: not UTF-8 text"),
     "other labels": (

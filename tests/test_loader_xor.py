@@ -300,6 +300,12 @@ def test_a_language_that_the_task_lacks(tmp_path: Path) -> None:
         measured(write_xor(tmp_path), "bm25", languages=["sw"])
 
 
+def test_a_file_without_a_question_of_the_language_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingError) as caught:
+        measured(write_xor(tmp_path), "bm25", languages=["te"])
+    assert str(caught.value) == f"{tmp_path / DEV}: no question whose 'lang' is 'te': get the file again"
+
+
 def test_the_prediction_file_has_every_question_with_texts(xor: Task, tmp_path: Path) -> None:
     source = opened(xor, write_xor(tmp_path))
     texts = {passage.id: passage.text for passage in source.passages()}

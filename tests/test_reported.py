@@ -49,6 +49,15 @@ def test_the_files_that_cards_refer_to_are_there_and_about_their_tasks() -> None
             assert name in {figure.task for figure in read_figures(BOARD / reference.file)}, (name, reference.file)
 
 
+def test_a_card_refers_to_every_table_that_is_about_it() -> None:
+    registry = Registry()
+    for path in sorted((BOARD / "reported").glob("*.csv")):
+        for row in {(figure.task, figure.table) for figure in read_figures(path)}:
+            if row[0] in registry.task_names():
+                files = [reference.file for reference in registry.task(row[0]).references]
+                assert f"reported/{path.name}" in files, row
+
+
 def test_all_languages_are_those_of_the_cards() -> None:
     used: dict[str, set[str]] = {}
     for row in reported_rows(BOARD):

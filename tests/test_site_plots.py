@@ -165,7 +165,10 @@ def test_partial_results_are_not_drawn(measured: SiteData) -> None:
 def test_the_page_has_every_chart_with_words_and_numbers(measured: SiteData, tmp_path: Path) -> None:
     site = SiteData(BOARD, tuple(r for r in measured.results if r["task"] == "mini"), cache=tmp_path)
     found = {page.path: page.content for page in pages(site)}
-    assert set(found) == {"plots.html", *(f"plots/mini-{k}.{e}" for k in ("speed", "languages") for e in ("svg", "csv"))}
+    assert set(found) == {
+        "plots.html",
+        *(f"plots/mini-{k}.{e}" for k in ("speed", "languages") for e in ("svg", "csv")),
+    }
     rows = list(csv.reader(io.StringIO(found["plots/mini-languages.csv"].decode())))
     assert rows[0] == ["system", "language", "nDCG@10"]
     assert len(rows) == 1 + 4 * 18

@@ -16,15 +16,16 @@ from bench.errors import BenchError
 # Verb -> (module:attribute, one-line help). The order is the order of work; help for the list loads no verb.
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("bench.cli.run:run", "Encode, search and score; print the per-language table; write the entry."),
+    "plan": ("bench.cli.plan:plan", "Say what a run would cost on this machine, before it starts."),
     "encode": ("bench.cli.encode:encode", "Fill a share of the vector store, for machines that share a folder."),
     "inspect": ("bench.cli.inspect:inspect", "Look at a query's ranking with texts and judgments."),
     "score": ("bench.cli.score:score", "Score any TREC run against qrels."),
     "compare": ("bench.cli.compare:compare", "Compare two entries: differences, tests, intervals."),
     "check": ("bench.cli.check:check", "Fail where a system has become worse than a baseline."),
-    "tasks": ("bench.cli.tasks:tasks", "List the benchmarks, show one in full."),
-    "models": ("bench.cli.models:models", "List the models, show one in full."),
+    "tasks": ("bench.cli.tasks:tasks", "Benchmarks: list, show, fetch, verify."),
+    "models": ("bench.cli.models:models", "Models: list, show, verify."),
     "bundle": ("bench.cli.bundle:bundle", "Pack a benchmark and a model for a machine without the network."),
-    "board": ("bench.cli.board:board", "Show the leaderboard."),
+    "board": ("bench.cli.board:board", "The leaderboard: show, rank, add, verify, release, export."),
     "site": ("bench.cli.site:site", "Write the leaderboard as a static site, look at it."),
 }
 

@@ -22,7 +22,9 @@ _PLANNED = ("split", "data", "cache", "cards", "offline")
 @click.option("--split", metavar="S", help="Another split than the task card's.")
 @click.option("--weights", metavar="DIR[,DIR]", help="Weights instead of the model card's.")
 @click.option("--out", type=options.FOLDER, required=True, metavar="DIR", help="The new folder.")
-@click.option("--accept-licences", is_flag=True, help="You may pass on what is non-commercial or of unknown licence.")
+@click.option(
+    "--accept-licences", is_flag=True, help="Say that you may pass on what is non-commercial or of unknown licence."
+)
 @options.combined(options.data, options.cache, options.cards, options.offline, options.quiet, options.as_json)
 def bundle(languages: tuple[str, ...], out: Path, accept_licences: bool, **given: Any) -> None:
     """Pack the data of a benchmark and the weights of a model into one folder.

@@ -15,7 +15,7 @@ class Family(click.Group):
     """A group that answers an unknown verb with the nearest ones, as the command line does everywhere.
 
     `verbs` maps a verb to (module:attribute, one-line help): its module is imported when the verb is looked up, so that
-    `--help` stays fast. They are listed in this order, before the commands of the group itself.
+    `--help` stays fast. They are listed in this order, after the commands of the group itself.
     """
 
     def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
@@ -23,7 +23,7 @@ class Family(click.Group):
         self.verbs = dict(verbs or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.verbs, *super().list_commands(ctx)]
+        return [*super().list_commands(ctx), *self.verbs]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.verbs:
@@ -37,7 +37,7 @@ class Family(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = [(name, command.get_short_help_str(100)) for name, command in self.commands.items()]
         with formatter.section("Verbs"):
-            formatter.write_dl([*((verb, text) for verb, (_, text) in self.verbs.items()), *own])
+            formatter.write_dl([*own, *((verb, text) for verb, (_, text) in self.verbs.items())])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

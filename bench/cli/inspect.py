@@ -48,7 +48,7 @@ class Seen(NamedTuple):
 @click.option("--query", "queries", multiple=True, metavar="Q", help="The id of a query; repeatable.")
 @click.option("--worst", type=click.IntRange(min=1), metavar="N", help=f"The N worst queries.  [default: {_WORST}]")
 @click.option("--k", type=click.IntRange(min=1), default=5, show_default=True, metavar="N", help="Documents a query.")
-@click.option("--no-texts", is_flag=True, help="No documents' texts: a large corpus is read through for them.")
+@click.option("--no-texts", is_flag=True, help="Leave out documents' texts: a large corpus is read for them.")
 @click.option("--id", "hex_", metavar="HEX", help="Which result, where several have one name.")
 @click.option("--output", type=options.FOLDER, metavar="DIR", help="Where the run was told to leave its results.")
 @options.combined(options.data, options.board, options.cache, options.cards, options.offline, options.quiet)

@@ -87,10 +87,7 @@ def show(model: str, cards: Path | None, as_json: bool) -> None:
 
 @models.command()
 @click.argument("model", metavar="M")
-@click.option("--weights", metavar="DIR[,DIR]", help="Instead of the card's; two are the query's and the passage's.")
-@click.option("--device", metavar="D", help="Such as cpu, cuda, cuda:1.")
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="One of the model card's dtypes.")
-@click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
+@options.combined(options.weights, options.device, options.dtype, options.trust_remote_code)
 @options.combined(options.cards, options.offline, options.as_json)
 def verify(model: str, cards: Path | None, as_json: bool, **given: Any) -> None:
     """Load a model, encode one pair of texts, and show what was sent and what came back."""

@@ -26,28 +26,33 @@ quiet = click.option("--quiet", is_flag=True, help="No progress and no notes; wa
 as_json = click.option("--json", "as_json", is_flag=True, help="Strict JSON on stdout, values unrounded.")
 
 model = click.option(
-    "--model", "models", multiple=True, required=True, metavar="M", help="Name or expression; repeatable."
-)
+    "--model", "models", multiple=True, required=True, metavar="M",
+    help="A card (bench models list), hf:ORG/NAME, path:DIR or an expression; repeatable.",
+)  # fmt: skip
 task = click.option(
-    "--task", "tasks", multiple=True, required=True, metavar="T", help="Name of a benchmark; repeatable."
-)
+    "--task", "tasks", multiple=True, required=True, metavar="T",
+    help="A benchmark (bench tasks list), mteb:NAME or path:DIR; repeatable.",
+)  # fmt: skip
 languages = click.option("--lang", "languages", multiple=True, metavar="L,..", help="Only these languages.")
-split = click.option("--split", metavar="S", help="Another split than the task card's.")
+split = click.option("--split", metavar="S", help="Another split than the card's, such as train.")
 weights = click.option(
-    "--weights", metavar="DIR[,DIR]", help="Instead of the card's; two are the query's and the passage's."
+    "--weights", metavar="DIR[,DIR]", help="Weights in place of the card's; of two, the first encodes the queries."
 )
-device = click.option("--device", metavar="D", help="Such as cpu, cuda, cuda:1.")
+device = click.option("--device", metavar="D", help="Where the model runs: cpu, cuda, cuda:1, ..")
 dtype = click.option(
-    "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="One of the model card's dtypes."
-)
+    "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), metavar="T",
+    help="float32, bfloat16 or float16, as the model's card allows.",
+)  # fmt: skip
 shard_size = click.option(
-    "--shard-size", type=click.IntRange(min=1), metavar="N", help="Texts encoded and kept as one: 2048."
+    "--shard-size", type=click.IntRange(min=1), metavar="N", help="Texts encoded and stored together: 2048."
 )
 allow_unpinned = click.option(
     "--allow-unpinned", is_flag=True, help="Go on with data that differ from the pins; no entry then."
 )
 trust_remote_code = click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
-max_memory = click.option("--max-memory", metavar="SIZE", help="Refuse what needs more, such as 2GB; search in less.")
+max_memory = click.option(
+    "--max-memory", metavar="SIZE", help="Search within so much, such as 2GB; what needs more is refused."
+)
 max_disk = click.option("--max-disk", metavar="SIZE", help="Refuse a run whose vectors take more of the disk.")
 
 

@@ -29,13 +29,15 @@ _PLANNED = (
 @options.weights
 @options.device
 @options.dtype
-@click.option("--limit-docs", type=click.IntRange(min=1), metavar="N", help="A sample: N documents, the judged first.")
+@click.option(
+    "--limit-docs", type=click.IntRange(min=1), metavar="N", help="A sample: all that is judged, and others up to N."
+)
 @options.shard_size
 @options.max_memory
 @options.max_disk
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of a sample and of a model.")
 @click.option("--note", metavar="TEXT", help="Explain this run's flags: kept and shown with its numbers.")
-@click.option("--drop-self", is_flag=True, help="Of a path: task: no query finds the document with its own id.")
+@click.option("--drop-self", is_flag=True, help="With path:DIR: no query finds the document that has its id.")
 @options.allow_unpinned
 @options.trust_remote_code
 @click.option("--no-board", is_flag=True, help="Write no leaderboard entry.")

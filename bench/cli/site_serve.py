@@ -29,9 +29,9 @@ def serve(out: Path, port: int, board: Path, cache: Path | None, quiet: bool) ->
 
     built = build(board, out, cache=cache or default_cache())
     with server(built.out, port) as listening:
-        note("Ctrl-C ends it", quiet=quiet)
-        click.echo(f"http://{_HOST}:{listening.server_port}/")
         try:
+            note("Ctrl-C ends it", quiet=quiet)
+            click.echo(f"http://{_HOST}:{listening.server_port}/")
             listening.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             note("ended", quiet=quiet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,11 +16,14 @@ from bench.cli.sheet import print_fields, print_lines, print_table, print_title
 from bench.registry import Registry
 from bench.task import COUNTS, Task
 
+if TYPE_CHECKING:
+    from bench.leaderboard.printed import PrintedRow
+
 _DIGITS = 12  # Of a digest; all of them are in --json.
 _NUMBERS = (*COUNTS, "shards")
 
 
-# Verbs in modules of their own; those below are listed after them.
+# Verbs in modules of their own; those below are listed before them.
 VERBS: dict[str, tuple[str, str]] = {
     "fetch": ("bench.cli.tasks_fetch:fetch", "Fetch what a benchmark needs, to where runs look for it."),
     "verify": ("bench.cli.tasks_verify:verify", "Compare a local copy with every pin."),
@@ -74,19 +77,23 @@ def _cells(card: Task) -> tuple[str, str, str, str]:
 
 @tasks.command()
 @click.argument("task", metavar="T")
-@options.combined(options.cards, options.as_json)
-def show(task: str, cards: Path | None, as_json: bool) -> None:
-    """A benchmark's card in full, with the pins of its languages."""
+@options.combined(options.board, options.cards, options.as_json)
+def show(task: str, board: Path, cards: Path | None, as_json: bool) -> None:
+    """A benchmark's card in full: the pins of its languages, and the numbers that its references print."""
+    from bench.leaderboard.figures import reported_rows
+
     registry = Registry(cards)
     card = registry.task(task)
     own = task.startswith("path:") or registry.is_own("tasks", task)
+    printed = [row for row in reported_rows(board) if row.task == card.name]
     if as_json:
-        print_json({**card.model_dump(mode="json"), "own": own})
+        print_json({**card.model_dump(mode="json"), "own": own, "reported": [_reported(row) for row in printed]})
         return
     print_title(card.name + (" (own)" if own else ""))
     print_fields(list(_fields(card)))
     if card.citation:
         print_lines("citation", card.citation)
+    _print_reported(card, board, printed)
     _print_languages(card)
     _print_pins(card)
 
@@ -119,6 +126,28 @@ def _fields(card: Task) -> Iterator[tuple[str, str | Sequence[str]]]:
 
 def _yes(value: bool) -> str:
     return "yes" if value else "no"
+
+
+def _reported(row: PrintedRow) -> dict[str, Any]:
+    """A printed row as --json has it; `mean` is over the languages printed, or, where there are none, as printed."""
+    mean = row.mean if row.mean is not None else row.average.value if row.average else None
+    named = {key: getattr(row, key) for key in ("model", "split", "measure", "source", "table")}
+    return named | {"mean": mean, "languages": len(row.cells)}
+
+
+def _print_reported(card: Task, board: Path, printed: Sequence[PrintedRow]) -> None:
+    """The means of the systems that the references name, with the number of languages that they are over."""
+    if not printed:
+        if card.references:
+            print_fields([("reported", f"their numbers are not in {board}: give a leaderboard folder with --board")])
+        return
+    values = [_reported(row) for row in printed]
+    rows = [
+        (row["model"], row["split"], row["measure"], f"{row['mean']:.3f}", str(row["languages"] or ""), row["source"])
+        for row in values
+    ]
+    print_title(f"{card.name}, reported (by language: bench board reported --task {card.name})")
+    print_table(["system", "split", "measure", "mean", "languages", "source"], rows, right=["mean", "languages"])
 
 
 def _print_languages(card: Task) -> None:

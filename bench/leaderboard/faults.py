@@ -32,6 +32,9 @@ CHECKS = {
     "digest": "per-query scores, or a release's numbers, are not those of their digest",
     "run": "a stored run is damaged, missing, or gives other scores",
     "stray": "a file that does not belong on a board",
+    "imported": "an imported table or index that is absent or cannot be read",
+    "reported": "a file of printed figures that cannot be read",
+    "noise": "a noise floor that is not of its entry, or so high that a check sees nothing",
     "release": "a release that is damaged, or names what is not there",
 }
 """The name of each check, and what it finds."""

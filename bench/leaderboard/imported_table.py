@@ -71,9 +71,16 @@ def read_table(path: Path, headings: Sequence[str], measures: Sequence[str], sha
         there = set(file.schema_arrow.names)
         table = file.read([*headings, *(n for m in measures for n in (m, m + _EXACT) if n in there)])
         scores = {measure: _values(table, measure) for measure in measures}
-        return Table({name: table[name].to_pylist() for name in headings}, scores)
+        return Table({name: _texts(table[name]) for name in headings}, scores)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise MissingError(f"{path}: cannot read the imported scores: {error}") from error
+
+
+def _texts(column: Any) -> list[str | None]:
+    """The texts of a column that is a dictionary: each made once, not once a row."""
+    whole = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    names = [*whole.dictionary.to_pylist(), None]
+    return [names[i] for i in whole.indices.fill_null(len(names) - 1).to_numpy()]
 
 
 def _values(table: Any, measure: str) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ lacks stays as an earlier import left it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from bench.errors import InputError, MissingError
 from bench.files import dump_json, read_json, write_whole
 from bench.leaderboard import locked
 from bench.leaderboard.imported_models import described, read_models, write_models
-from bench.leaderboard.imported_table import write_table
+from bench.leaderboard.imported_table import Table, write_table
 from bench.leaderboard.mteb_results import MAIN, MEASURES, META, Result, is_retrieval, meta, parsed, sources
 
 FOLDER = "imported"
@@ -118,19 +118,15 @@ def _write_task(folder: Path, task: str, results: Sequence[Result]) -> dict[str,
         for result in results
         for line in sorted(result.lines, key=attrgetter("split", "subset"))
     ]
-    headings = zip(*(heading for heading, _ in rows), strict=True)
+    headings = dict(zip(HEADINGS, map(list, zip(*(heading for heading, _ in rows), strict=True)), strict=True))
     scores = np.array([line.values for _, line in rows], dtype=np.float64)  # None is NaN
-    digest = write_table(folder / f"{task}.parquet", dict(zip(HEADINGS, headings, strict=True)), COLUMNS, scores)
+    digest = write_table(folder / f"{task}.parquet", headings, COLUMNS, scores)
     languages = {line.subset: line.languages for _, line in rows if line.languages}
     return {
         "task": LISTED.get(task, f"mteb:{task}"),
         "file": f"{task}.parquet",
         "sha256": digest,
-        "models": len({result.model for result in results}),
-        "results": len(results),
-        "rows": len(rows),
-        "main_measure": _main(scores),
-        "splits": _splits(line for _, line in rows),
+        **line_of(Table(headings, dict(zip(COLUMNS, scores.T, strict=True)))),
         "languages": {subset: list(languages[subset]) for subset in sorted(languages)},
         "dropped": [
             {"model": result.model, "revision": result.revision, **dropped._asdict()}
@@ -140,15 +136,27 @@ def _write_task(folder: Path, task: str, results: Sequence[Result]) -> dict[str,
     }
 
 
-def _splits(lines: Iterable[Any]) -> dict[str, list[str]]:
+def line_of(table: Table) -> dict[str, Any]:
+    """What the index says of a table that the table itself gives; its scores hold all of COLUMNS."""
+    names = table.headings
+    return {
+        "models": len(set(names["model"])),
+        "results": len(set(zip(names["model"], names["revision"], strict=True))),
+        "rows": len(names["model"]),
+        "main_measure": _main(table.scores),
+        "splits": _splits(zip(names["split"], names["subset"], strict=True)),
+    }
+
+
+def _splits(pairs: Iterable[tuple[str | None, str | None]]) -> dict[str, list[str]]:
     """Every split with its subsets, the one that the task is listed by first: `test`, else the first by name."""
     subsets: dict[str, set[str]] = {}
-    for line in lines:
-        subsets.setdefault(line.split, set()).add(line.subset)
+    for split, subset in pairs:
+        subsets.setdefault(str(split), set()).add(str(subset))
     return {split: sorted(subsets[split]) for split in sorted(subsets, key=lambda name: (name != "test", name))}
 
 
-def _main(scores: NDArray[np.float64]) -> str:
+def _main(scores: Mapping[str, NDArray[np.float64]]) -> str:
     """The measure that is mteb's main score of a task: the one that equals it most often, nDCG@10 among equals."""
-    equal = dict(zip(COLUMNS[1:], (scores[:, 1:] == scores[:, :1]).sum(axis=0), strict=True))
+    equal = {name: int((scores[name] == scores[MAIN]).sum()) for name in COLUMNS[1:]}
     return max(equal, key=lambda name: (equal[name], name == "nDCG@10"))

@@ -6,13 +6,19 @@ It is stored with the baseline, in `<task>/noise/<stem>.json`, by measure and la
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from bench.entry import FORMAT
+from bench.entry import FORMAT, Entry
 from bench.errors import InputError, MissingError
 from bench.files import dump_json, read_json, write_whole
 from bench.leaderboard.held import Held
 from bench.leaderboard.panels import read_columns
+from bench.regression import BLIND
+
+FOLDER = "noise"
+"""The folder of noise floors below a task's, one file an entry."""
 
 
 def stored_noise(baseline: Held, measure: str) -> float:
@@ -47,6 +53,27 @@ def store_noise(baseline: Held, again: Held) -> tuple[Path, float]:
     content = {"format": FORMAT, "id": baseline.entry.hex, "differences": differences}
     write_whole(baseline.noise, dump_json(content).encode())
     return baseline.noise, largest
+
+
+def noise_findings(value: Mapping[str, Any], entry: Entry) -> Iterator[tuple[str, str]]:
+    """What is wrong with a stored noise floor of an entry: it decides what a regression check may pass over."""
+    if set(value) != {"format", "id", "differences"} or not isinstance(value["differences"], dict):
+        yield "noise", "expected format, id and differences"
+        return
+    if value["id"] != entry.hex:
+        yield "noise", f"it is of another identity ({value['id']}) than the entry ({entry.hex})"
+    for measure in entry.measures:
+        if not value["differences"].get(measure):
+            yield "noise", f"{measure}: there is none"
+    for measure, row in value["differences"].items():
+        strange = set(row) - entry.languages.keys() if isinstance(row, dict) else {repr(row)}
+        if measure not in entry.measures or strange:
+            yield "noise", f"{measure}: not what the entry has: {', '.join(sorted(strange)) or measure}"
+            continue
+        for code, seen in row.items():
+            if isinstance(seen, bool) or not isinstance(seen, int | float) or not 0 <= seen <= BLIND:
+                text = "with a floor above that a check is blind"
+                yield "noise", f"{measure}: {code}: expected a difference in [0, {BLIND}], found {seen!r}: {text}"
 
 
 def _means(held: Held, measure: str) -> dict[str, float]:

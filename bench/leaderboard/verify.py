@@ -14,9 +14,12 @@ from bench.entry import Entry
 from bench.errors import BenchError, InputError, MissingError
 from bench.files import digest
 from bench.formats.trec import read_run
-from bench.leaderboard import NOT_TASKS, RELEASES, SUPERSEDED
+from bench.leaderboard import NOT_TASKS, RELEASES, SUPERSEDED, read_entry
+from bench.leaderboard.borrowed import imported_faults, reported_faults
 from bench.leaderboard.faults import Fault
 from bench.leaderboard.frozen import release_faults
+from bench.leaderboard.noise import FOLDER as NOISE
+from bench.leaderboard.noise import noise_findings
 from bench.leaderboard.recomputed import flag_findings, row_findings, run_findings
 from bench.leaderboard.stored import Finding, findings
 from bench.leaderboard.upgrade import upgraded
@@ -84,9 +87,12 @@ def verify(board: Path, known: Known | None = None, runs: Path | None = None) ->
     for places in seen.values():
         if len(places) > 1:
             done.add(places[1], [("duplicate", f"{places[0]} has the same identity")])
+    for path in _noise_files(board):
+        done.faults += _noise_faults(board, path, done)
     for path in sorted((board / RELEASES).glob("*.json")):
         done.releases += 1
         done.faults += release_faults(board, path, _value(path, path.relative_to(board).as_posix(), done))
+    done.faults += [*reported_faults(board), *imported_faults(board)]
     done.faults.sort()
     return done
 
@@ -245,9 +251,12 @@ def _strays(board: Path) -> Iterator[Fault]:
     """Files that no part of a board is: left over, without their other half, or in no place of it."""
     for path in sorted(board.rglob("*")):
         parts = path.relative_to(board).parts
+        where = "/".join(parts)
+        if path.is_symlink():
+            yield Fault(where, "stray", "a link: what it leads to is no part of the board")
+            continue
         if path.is_dir() or parts[0] in (".locks", "imported", "reported") or parts in _BESIDE:
             continue
-        where = "/".join(parts)
         in_task = len(parts) == 2 or (len(parts) == 3 and parts[1] == SUPERSEDED)
         if len(parts) == 3 and parts[1] == NOISE and path.suffix == ".json":
             if not path.parents[1].joinpath(path.name).exists():
@@ -260,7 +269,20 @@ def _strays(board: Path) -> Iterator[Fault]:
             yield Fault(where, "scores missing", "per-query scores without their entry")
 
 
+def _noise_files(board: Path) -> list[Path]:
+    found = sorted(board.glob(f"*/{NOISE}/*.json"))
+    return [path for path in found if path.parents[1].joinpath(path.name).is_file()]
+
+
+def _noise_faults(board: Path, path: Path, done: Verified) -> list[Fault]:
+    where = path.relative_to(board).as_posix()
+    value = _value(path, where, done)
+    try:
+        entry = read_entry(path.parents[1] / path.name)
+    except BenchError:  # That is a fault of its own.
+        return []
+    return [Fault(where, check, message) for check, message in noise_findings(value, entry)] if value else []
+
+
 _HALVES = (".json", ".parquet")
-NOISE = "noise"
-"""The folder of noise floors, one an entry."""
 _BESIDE = {("README.md",), (".gitignore",), (".gitattributes",)}

@@ -42,7 +42,7 @@ def own_folder(task: Task, subset: str, places: Places) -> Path:
 
     Of another task `<data>/<task>/<subset>`. MissingError where no --data folder was given for it.
     """
-    if task.source.url:
+    if task.name.startswith("path:") and task.source.url:
         whole = Path(task.source.url)
         return whole / subset if (whole / subset).is_dir() else whole
     if places.data is None:

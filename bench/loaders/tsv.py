@@ -28,12 +28,17 @@ def read_pairs(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def read_topics(path: Path) -> list[Query]:
-    """The queries of a topics file of exactly two columns. MissingError names the line that has more or fewer."""
+    """The queries of a topics file of exactly two columns. MissingError names the line that has more or fewer.
+
+    A file without a query is an error too.
+    """
     queries = []
     for number, name, text in read_pairs(path):
         if "\t" in text:
             raise MissingError(f"{path}:{number}: expected two columns (id, query), found {text.count(chr(9)) + 2}")
         queries.append(Query(name, text))
+    if not queries:
+        raise MissingError(f"{path}: no line has a query: get the file again")
     return queries
 
 

@@ -69,7 +69,10 @@ class Xor:
 
     def queries(self) -> list[Query]:
         path = self.questions
-        return [Query(field(row, "id", path, n), field(row, "question", path, n)) for n, row in self._rows()]
+        queries = [Query(field(row, "id", path, n), field(row, "question", path, n)) for n, row in self._rows()]
+        if not queries:
+            raise MissingError(f"{path}: no question whose 'lang' is {self.language!r}: get the file again")
+        return queries
 
     def qrels(self) -> Qrels | None:
         """None: passages are not judged."""

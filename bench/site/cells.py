@@ -43,18 +43,18 @@ class Cell(NamedTuple):
         return text if self.more is None else f"{text}<small>{signed(self.more)}</small>"
 
     def data(self) -> Any:
-        """For the script: null, ten-thousandths, or a list that adds marks, title and difference."""
+        """For the script: null, millionths, or a list that adds marks, title and difference."""
         if self.value is None:
             return None
-        whole = round(self.value * 10000)
+        whole = round(self.value * 1_000_000)
         if self.more is not None:
-            return [whole, self.marks, self.title, round(self.more * 10000)]
+            return [whole, self.marks, self.title, round(self.more * 1_000_000)]
         return [whole, self.marks, self.title] if self.marks or self.title else whole
 
 
 def number(value: float) -> str:
     """Three digits: `.697`, `1.000`."""
-    text = f"{value:.3f}"
+    text = f"{round(value, 6):.3f}"  # As the script has it, so that both say the same.
     return text[1:] if text.startswith("0") else text
 
 

@@ -69,11 +69,11 @@ class SiteData:
 
     @cached_property
     def by_system(self) -> dict[str, list[Result]]:
-        """Results by `system_of`, sorted by it."""
+        """Results by `system_of`, sorted by it without regard to capitals."""
         groups: dict[str, list[Result]] = {}
         for result in self.results:
             groups.setdefault(self.system_of(result), []).append(result)
-        return {system: groups[system] for system in sorted(groups)}
+        return {system: groups[system] for system in sorted(groups, key=lambda name: (name.casefold(), name))}
 
     def system_of(self, result: Result) -> str:
         """The name of the system that a result is of: one name wherever a card joins the names of several sources.

@@ -107,7 +107,11 @@ def _trained(row: Row) -> str:
         return ""
     stated = row.result.get("contamination") or {}
     through = f"{stated['through']}: " if stated.get("through") else ""
-    names = {"t": "trained on the task's data or a relative", "i": "made from a model trained on it", "?": "training data not known"}
+    names = {
+        "t": "trained on the task's data or a relative",
+        "i": "made from a model trained on it",
+        "?": "training data not known",
+    }
     title = f"{names[mark]}; {through}{stated.get('source') or 'nothing is said'}"
     return f'<i class="{"u" if mark == "?" else "t"}" title="{escape(title)}">{mark}</i>'
 
@@ -115,7 +119,12 @@ def _trained(row: Row) -> str:
 def _data(row: Row) -> str:
     """What filters look at; an empty attribute is left out."""
     millions = None if row.traits.parameters is None else round(row.traits.parameters / 1e6, 1)
-    values = {"method": row.traits.method, "size": millions, "licence": licence_key(row.traits.licence), "trained": row.traits.trained}
+    values = {
+        "method": row.traits.method,
+        "size": millions,
+        "licence": licence_key(row.traits.licence),
+        "trained": row.traits.trained,
+    }
     return "".join(f' data-{key}="{escape(value)}"' for key, value in values.items() if value not in (None, ""))
 
 

@@ -98,7 +98,7 @@ def _cell(value: float | None, first: float | None, at: int) -> Cell:
         return Cell("–", "", "")
     if at == 0 or first is None:
         return Cell(number(value), "", "")
-    difference = value - first
+    difference = round(value, 6) - round(first, 6)  # As the script has them.
     return Cell(number(value), signed(difference), colour_of(difference))
 
 

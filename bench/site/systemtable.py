@@ -85,7 +85,9 @@ def across(labels: Sequence[str], groups: Sequence[Sequence[Line]], subsets: Seq
     names = "".join(f'<th scope="col" class="n">{_breakable(name)}</th>' for name in heads)
     parts = [f'<thead><tr><th scope="col" class="name">measure</th>{names}</tr></thead>']
     for label, lines in zip(labels, groups, strict=True):
-        heading = f'<tr class="head"><th scope="rowgroup" colspan="{len(heads) + 1}"><span>{escape(label)}</span></th></tr>'
+        heading = (
+            f'<tr class="head"><th scope="rowgroup" colspan="{len(heads) + 1}"><span>{escape(label)}</span></th></tr>'
+        )
         rows = [f'<tr><th scope="row">{escape(line.label)}</th>{"".join(line.cells[skip:])}</tr>' for line in lines]
         parts.append("\n".join(["<tbody>", heading, *rows, "</tbody>"]))
     return Markup("\n".join(parts))

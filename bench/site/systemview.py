@@ -203,7 +203,7 @@ def _doubts(result: Result) -> list[str]:
 
 
 def _flag_words(flag: Mapping[str, Any]) -> str:
-    text = flag_text(flag).removeprefix(f"{flag['check']}: ")
+    text = flag_text(flag).removeprefix(f"{flag['check']}: ").removesuffix("; expected")
     return text if flag["language"] in ("mean", "all") else f"{flag['language']} {text}"
 
 
@@ -273,6 +273,8 @@ def _described(model: Described) -> list[tuple[str, str]]:
         if isinstance(value, bool):
             text = "yes" if value else "no"
         else:
-            text = ", ".join(value) if isinstance(value, list) else f"{value:,}" if isinstance(value, int) else str(value)
+            text = (
+                ", ".join(value) if isinstance(value, list) else f"{value:,}" if isinstance(value, int) else str(value)
+            )
         rows.append((key.replace("_", " "), text))
     return rows

@@ -20,45 +20,6 @@ from bench.site.traits import Traits, size_text
 Sureness = Mapping[str, Sure]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One result as a row: what does not depend on the measure. `key` is its name in links, one of its own a task."""
-
-    key: str
-    result: Result
-    page: str
-    detail: str
-    traits: Traits
-
-    @property
-    def kind(self) -> str:
-        return str(self.result["kind"])
-
-    @property
-    def size(self) -> str:
-        return size_text(self.traits.parameters)
-
-
-class Line(NamedTuple):
-    """A row under one measure; `ranks` and `groups` are what per-query scores say of its rank; `reason` why it has none."""
-
-    row: Row
-    rank: int | None
-    ranks: tuple[int, int] | None
-    groups: str
-    reason: str | None
-    coverage: str
-    mean: Cell
-    cells: tuple[Cell, ...]
-
-    def data(self) -> list[Any]:
-        """For the script."""
-        ranks = list(self.ranks) if self.ranks else None
-        return [self.rank, ranks, self.groups, self.reason, self.coverage, self.mean.data()] + [
-            [cell.data() for cell in self.cells]
-        ]
-
-
 class Section(NamedTuple):
     """Results of one kind on the same data: `ranked` by falling mean, `rest` those without a rank."""
 
@@ -170,7 +131,7 @@ def _section(
     sure: Sureness,
     measured: Sequence[Result],
 ) -> Section:
-    lines = [_line(rows[id(result)], measure, columns, sure, measured) for result in pool]
+    lines = [line_of(rows[id(result)], measure, columns, sure, measured) for result in pool]
     ranked = sorted((line for line in lines if line.rank), key=lambda line: (line.rank or 0, line.row.key))
     rest = sorted((line for line in lines if not line.rank), key=_place)
     first = pool[0]
@@ -188,7 +149,9 @@ def _best(lines: Sequence[Line]) -> list[float | None]:
     if len(lines) < 2:
         return []
     columns = zip(*((line.mean, *line.cells) for line in lines), strict=True)
-    known = ([cell.value for cell in cells if cell.value is not None and SATURATED not in cell.marks] for cells in columns)
+    known = (
+        [cell.value for cell in cells if cell.value is not None and SATURATED not in cell.marks] for cells in columns
+    )
     return [max(values, default=None) for values in known]
 
 
@@ -197,7 +160,9 @@ def _starred(line: Line, best: Sequence[float | None]) -> Line:
     if not best:
         return line
     cells = [
-        cell._replace(marks=cell.marks + BEST) if cell.value is not None and cell.value == top and SATURATED not in cell.marks else cell
+        cell._replace(marks=cell.marks + BEST)
+        if cell.value is not None and cell.value == top and SATURATED not in cell.marks
+        else cell
         for cell, top in zip((line.mean, *line.cells), best, strict=True)
     ]
     return line._replace(mean=cells[0], cells=tuple(cells[1:]))
@@ -217,92 +182,3 @@ def _heading(result: Result) -> tuple[str, str | None]:
     return f"Reported: {table}{data}", web_address(origin.get("url"))
 
 
-def _line(row: Row, measure: str, columns: Sequence[Column], sure: Sureness, measured: Sequence[Result]) -> Line:
-    result = row.result
-    flags = flags_by_language(result)
-    own = sure.get(result["identity"]) if result["kind"] == "measured" else None
-    apart = _apart(result, measured)
-    cells = tuple(_cell(result, measure, column, flags, own, apart) for column in columns)
-    of = result["mean"]["of"]
-    known = sum(row.get(measure) is not None for row in result["languages"].values())
-    mean = (own or {}).get("mean") or {}
-    rank = result["ranks"].get(measure)
-    return Line(
-        row,
-        rank,
-        tuple(mean["ranks"]) if rank and mean.get("ranks") else None,
-        " ".join(mean.get("groups") or ()) if rank else "",
-        None if rank else why_unranked(result, measure),
-        f"{known}/{of}",
-        _mean_cell(result, measure, mean, flags, apart),
-        cells,
-    )
-
-
-def _apart(result: Result, measured: Sequence[Result]) -> dict[str, Any]:
-    """By how much a measured result of the same system is higher than a reported one; empty where there is none."""
-    if result["kind"] != "reported":
-        return {}
-    found = (difference(result, other) for other in measured)
-    return next((row for row in found if row is not None), {})
-
-
-def _mean_cell(
-    result: Result,
-    measure: str,
-    sure: Mapping[str, Any],
-    flags: Mapping[str, Sequence[Mapping[str, Any]]],
-    apart: Mapping[str, Any],
-) -> Cell:
-    value = result["mean"].get(measure)
-    of_all = [flag for code in ("mean", "all") for flag in flags.get(code, ())]
-    saturated = any(measure in row.get("saturated", ()) for row in result["languages"].values())
-    printed = (result.get("printed_mean") or {}).get(measure)
-    texts = [*_said(sure), *map(flag_text, of_all)]
-    if printed is not None and value is None:
-        value, texts = printed, [*texts, "the average as printed"]
-    elif printed is not None and value is not None and number(printed) != number(value):
-        texts.append(f"the source prints {printed:.4g}")
-    more = apart.get("mean", {}).get(measure)
-    if more is not None:
-        texts.append(f"measured here: {more:+.4f} over {apart['over'][measure]}")
-    return Cell(value, (SATURATED if saturated else "") + flag_mark(of_all), "; ".join(texts), more)
-
-
-def _cell(
-    result: Result,
-    measure: str,
-    column: Column,
-    flags: Mapping[str, Sequence[Mapping[str, Any]]],
-    sure: Sure | None,
-    apart: Mapping[str, Any],
-) -> Cell:
-    value = column.value(result, measure)
-    if value is None or (not flags and sure is None and not apart):
-        return Cell(value, _saturated(result, measure, column))
-    here = flags.get(column.code, ())
-    cell = (sure or {}).get("languages", {}).get(column.code) or {}
-    more = apart.get("languages", {}).get(column.code, {}).get(measure)
-    texts = [*_said(cell), *map(flag_text, here)]
-    if more is not None:
-        texts.append(f"measured here: {more:+.4f}")
-    return Cell(value, _saturated(result, measure, column) + flag_mark(here), "; ".join(texts), more)
-
-
-def _saturated(result: Result, measure: str, column: Column) -> str:
-    if result["kind"] != "measured" or column.is_mean:
-        return ""
-    return SATURATED if measure in result["languages"][column.code].get("saturated", ()) else ""
-
-
-def _said(cell: Mapping[str, Any]) -> list[str]:
-    """What per-query scores say of a number."""
-    texts = []
-    if cell.get("interval"):
-        texts.append("95 % {}–{}".format(*map(number, cell["interval"])))
-    if cell.get("ranks"):
-        best, worst = cell["ranks"]
-        texts.append(f"rank {best}" if best == worst else f"rank {best} to {worst}")
-    if cell.get("groups"):
-        texts.append(f"group {' '.join(cell['groups'])}")
-    return texts

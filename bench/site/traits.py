@@ -42,7 +42,9 @@ class Traits(NamedTuple):
     trained: str
 
 
-def traits_of(result: Mapping[str, Any], entry: Entry | None, cards: Sequence[Model], about: Described | None) -> Traits:
+def traits_of(
+    result: Mapping[str, Any], entry: Entry | None, cards: Sequence[Model], about: Described | None
+) -> Traits:
     """The traits of a result, from what there is of its entry, the cards of its models, and imported metadata."""
     trained = str((result.get("contamination") or {}).get("state") or "unknown")
     method = method_of(entry.identity.get("system")) if entry else None

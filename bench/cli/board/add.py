@@ -27,7 +27,7 @@ _OF_RUNS = ("task", "languages", "model", "split", "qrels", "k", "replace")
 @click.option(
     "--qrels", type=_FILE, metavar="FILE", help="Judgments of the one run; else the task's own data are read."
 )
-@click.option("--k", type=click.IntRange(min=1), metavar="N", help="How deep the system was asked to go.")
+@click.option("--k", type=click.IntRange(min=1), metavar="N", help="Documents a query that the system was asked for.")
 @click.option("--replace", is_flag=True, help="Put the run in the place of another of that system and language.")
 @click.option("--note", "text", metavar="TEXT", help="Explain the flags: kept and shown with the numbers.")
 @options.combined(options.data, options.board, options.cache, options.cards, options.offline, options.quiet)
@@ -38,7 +38,11 @@ def add(
     """Add result folders (bench run --output), or runs of other systems, which are scored here.
 
     Everything is checked as by bench board verify before anything is added.
-    """
+
+    \b
+    bench board add results
+    bench board add --run en.trec --task xquad --lang en --model my-engine
+    """  # noqa: D301 - click wants the backspace itself
     if bool(folders) == bool(runs):
         raise InputError("give folders with results, or --run FILE with --task, --lang and --model")
     if folders:

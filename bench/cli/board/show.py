@@ -22,10 +22,18 @@ _LINES = 30  # Rows of a table unless --all asks for all: hundreds of imported s
 @click.option("--measure", "measures", multiple=True, metavar="M", help="Only these measures; repeatable.")
 @click.option("--model", "models", multiple=True, metavar="TEXT", help="Only models with this in their name.")
 @click.option(
-    "--kind", "kinds", multiple=True, metavar="K,..", help="measured, reported (with --task, by default), imported."
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="K,..",
+    help="measured, reported, imported; else measured, with --task reported too.",
 )
 @click.option(
-    "--contamination", "states", multiple=True, metavar="S,..", help="declared, inherited, no, unknown; repeatable."
+    "--contamination",
+    "states",
+    multiple=True,
+    metavar="S,..",
+    help="Only with such training on the task: declared, inherited, no, unknown.",
 )
 @click.option("--not-trained-on-task", "clean", is_flag=True, help="Leave out what was trained on the task, or may be.")
 @click.option("--release", metavar="X", help="As it was released, in place of what stands there now.")

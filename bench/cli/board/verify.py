@@ -16,9 +16,10 @@ from bench.errors import MissingError
 @click.option("--runs", type=options.FOLDER, metavar="DIR", help="Results (bench run --output) to score again.")
 @options.combined(options.data, options.board, options.cache, options.cards, options.quiet, options.as_json)
 def verify(board: Path, runs: Path | None, quiet: bool, as_json: bool, **given: Any) -> int:
-    """Recompute every mean from the per-query scores, and every score from its run; exit 1 with the list of faults.
+    """Recompute every mean from the per-query scores; exit 1 with the list of what does not hold together.
 
-    With --runs or --data the judgments are read too, and flags are computed again. Nothing is fetched or written.
+    With --runs every score is computed again from its run, and with --runs or --data every flag from the judgments.
+    Nothing is fetched or written.
     """
     from bench.cli.board.known import known_of
     from bench.leaderboard.verify import verify as verified

@@ -122,9 +122,7 @@ def _page(
     yield Page(f"{task.site.folder}data/{stem}.js", _script(stem, tables))
 
 
-def _view(
-    task: _Task, path: str, stem: str, table: Table, parts: Sequence[Column], part: Part | None
-) -> View:
+def _view(task: _Task, path: str, stem: str, table: Table, parts: Sequence[Column], part: Part | None) -> View:
     results = task.site.by_task[task.name]
     split = task.name.partition("@")[2] or (task.card.split if task.card else str(results[0]["split"]))
     low, high = bounds(table)

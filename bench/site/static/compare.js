@@ -85,7 +85,7 @@
     const sides = chosen.map((key) => byKey.get(key));
     const columns = chosen.map(values);
     const head = element("tr");
-    head.append(Object.assign(element("th", "", "name"), { scope: "col" }));
+    head.append(Object.assign(element("th", "language", "name"), { scope: "col" }));
     for (const [, name, kind, page] of sides) {
       const cell = Object.assign(element("th"), { scope: "col" });
       cell.append(Object.assign(element("a", name), { href: root + page }), " ", element("small", kind));

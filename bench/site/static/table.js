@@ -8,6 +8,7 @@
 
   const LIMIT = 400; // Rows of a section that are laid out; a button shows the others.
   const STEPS = 12;
+  const UNIT = 1000000; // Values are whole numbers of millionths: they round here as they do in the page.
   const FILTERS = ["q", "from", "method", "size", "licence", "trained"];
   const stem = table.dataset.stem;
   const first = table.dataset.measure;
@@ -151,7 +152,7 @@
   // --- another measure
 
   function text(value) {
-    const digits = (value / 10000).toFixed(3);
+    const digits = (value / UNIT).toFixed(3);
     return digits.startsWith("0") ? digits.slice(1) : digits;
   }
 
@@ -163,7 +164,7 @@
   function stepOf(value, scale) {
     const [low, high] = scale;
     if (high <= low) return STEPS / 2;
-    return Math.min(STEPS - 1, Math.max(0, Math.floor((value / 10000 - low) / (high - low) * STEPS)));
+    return Math.min(STEPS - 1, Math.max(0, Math.floor((value / UNIT - low) / (high - low) * STEPS)));
   }
 
   function fill(td, cell, scale, extra) {
@@ -221,8 +222,8 @@
     applied = measure;
     table.dataset.measure = measure;
     element("shown-measure").textContent = measure;
-    element("low").textContent = `≤ ${text(data.scale[0] * 10000)}`;
-    element("high").textContent = text(data.scale[1] * 10000);
+    element("low").textContent = `≤ ${text(data.scale[0] * UNIT)}`;
+    element("high").textContent = text(data.scale[1] * UNIT);
   }
 
   let loading = null;
@@ -332,7 +333,7 @@
 
   let reachable = null;
   function roving(cell) {
-    if (reachable) reachable.removeAttribute("tabindex");
+    if (reachable && reachable !== cell) reachable.removeAttribute("tabindex"); // It would lose the focus.
     cell.tabIndex = 0;
     reachable = cell;
   }
@@ -343,6 +344,7 @@
     state.row = row.key;
     state.col = cell.cellIndex === 1 ? "" : codes[cell.cellIndex];
     choose(false);
+    cell.focus({ preventScroll: true });
     write();
   }
 
@@ -372,9 +374,8 @@
     if (["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) {
       const next = neighbour(cell, event.key);
       if (next) {
-        roving(next);
-        next.focus();
         pick(next);
+        next.scrollIntoView({ block: "nearest", inline: "nearest" });
       }
       event.preventDefault();
     } else if (event.key === "Enter") {
