@@ -26,7 +26,7 @@ def workdir(cache: Path) -> Iterator[Path]:
 
     root = cache / "work"
     with ExitStack() as stack:
-        with writing(root), _alone(root):
+        with writing(root), alone(root):
             folder = Path(tempfile.mkdtemp(dir=root))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             stack.enter_context(FileLock(folder / _LOCK))
@@ -41,7 +41,7 @@ def sweep(cache: Path) -> None:
     """
     root = cache / "work"
     if root.is_dir():
-        with writing(root), _alone(root):
+        with writing(root), alone(root):
             for folder in root.iterdir():
                 if folder.is_dir():
                     _remove_dead(folder)
@@ -63,7 +63,7 @@ def _remove_dead(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def alone(root: Path) -> Iterator[None]:
     """No other process makes or removes folders meanwhile: between its making and its locking one looks dead."""
     from filelock import FileLock
 

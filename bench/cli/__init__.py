@@ -27,6 +27,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "bundle": ("bench.cli.bundle:bundle", "Pack a benchmark and a model for a machine without the network."),
     "board": ("bench.cli.board:board", "The leaderboard: show, rank, add, verify, release, export."),
     "site": ("bench.cli.site:site", "Write the leaderboard as a static site, look at it."),
+    "cache": ("bench.cli.cache:cache", "List what lies in the cache, remove what is not needed."),
+    "doctor": ("bench.cli.doctor:doctor", "Say what this machine can run, and what is missing."),
 }
 
 

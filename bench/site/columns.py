@@ -64,7 +64,7 @@ def plain_columns(subsets: Sequence[str]) -> list[Column]:
 
 def parts_of(subsets: Sequence[str]) -> list[Part]:
     """Parts of at most MOST subsets: pairs of one language, pairs with the language that most have, and the rest."""
-    parts = []
+    parts: list[Part] = []
     for name, codes in _groups(subsets).items():
         pages = math.ceil(len(codes) / MOST)
         size = math.ceil(len(codes) / pages)

@@ -196,9 +196,8 @@ def _count(value: object, what: str) -> int:
 
 
 def _printable(text: str) -> str:
-    """The text, if all of it can be seen: no controls, no formats such as bidirectional overrides, no lone surrogates."""
-    if len(text) > 2000 or any(
-        unicodedata.category(char)[0] == "C" or unicodedata.category(char) in ("Zl", "Zp") for char in text
-    ):
+    """The text, if all of it can be seen: no controls, no formats such as bidirectional overrides, no surrogates."""
+    kinds = {unicodedata.category(char) for char in text}
+    if len(text) > 2000 or any(kind[0] == "C" or kind in ("Zl", "Zp") for kind in kinds):
         raise _Unfit("it holds characters that a terminal would obey")
     return text

@@ -89,7 +89,7 @@ class SiteData:
 
     @cached_property
     def _hub_names(self) -> dict[str, str]:
-        """Names of cards by the names that mteb has for their models; of several, the one without settings of its own."""
+        """Names of cards by the names that mteb has for their models; of several, the one without own settings."""
         found: dict[str, str] = {}
         for name, card in sorted(self.model_cards.items(), key=lambda item: (bool(item[1].settings), item[0])):
             if card.mteb:

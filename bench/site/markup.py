@@ -8,14 +8,15 @@ from markupsafe import Markup, escape
 
 from bench.site.cells import number
 from bench.site.columns import Column
-from bench.site.tasktable import Line, Row, Section, Table
+from bench.site.taskline import Line, Row
+from bench.site.tasktable import Section, Table
 
 TRAINED = {"declared": "t", "inherited": "i", "unknown": "?", "no": ""}
 """Marks of what is said of training data, as `bench board show` has them."""
 
 
 def table_body(table: Table, root: str) -> Markup:
-    """What stands inside the `table`: columns, head, and for each section the ranked rows and, below a line, the rest."""
+    """What stands inside the `table`: its head, and for each section the ranked rows and, below a line, the rest."""
     parts = [_head(table, root)]
     for section in table.sections:
         parts.extend(_section(section, table, root))
@@ -98,7 +99,8 @@ def _name(row: Row, root: str) -> str:
     text = f'<span class="org">{escape(org)}/</span>{escape(rest)}' if plain else escape(name)
     detail = f"<small>{escape(row.detail)}</small>" if row.detail else ""
     titled = escape(f"{name} {row.detail}".strip())
-    return f'<th scope="row" class="name" title="{titled}"><a href="{root}{escape(row.page)}">{text}</a>{_trained(row)}{detail}</th>'
+    link = f'<a href="{root}{escape(row.page)}">{text}</a>'
+    return f'<th scope="row" class="name" title="{titled}">{link}{_trained(row)}{detail}</th>'
 
 
 def _trained(row: Row) -> str:

@@ -21,7 +21,7 @@ class Recipe(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """What stands before the texts of one side, as it was sent, with an example; shares are the highest of a language."""
+    """What stands before the texts of one side, as sent, with an example; shares are the highest of a language."""
 
     side: str
     adapter: str

@@ -64,8 +64,12 @@ def _facts(entry: Entry, measure: str) -> dict[str, Any]:
         "identity": entry.hex,
         "subsets": list(entry.subsets),
         "languages": {
-            code: [block.get(measure), block.get("fingerprint"), block.get("digests", {}).get(measure)]
-            + [measure in block.get("saturated", ())]
+            code: {
+                "value": block.get(measure),
+                "data": block.get("fingerprint"),
+                "scores": block.get("digests", {}).get(measure),
+                "saturated": measure in block.get("saturated", ()),
+            }
             for code, block in entry.languages.items()
         },
     }

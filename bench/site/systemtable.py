@@ -1,6 +1,6 @@
-"""The table of a system on one task: its results with their measures, language by language, as HTML; all text is escaped.
+"""The table of a system on one task: its results with their measures, language by language, as HTML.
 
-Languages stand across where they fit, else down.
+Languages stand across where they fit, else down. All text is escaped.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from bench.leaderboard.reported import difference
 from bench.site.cells import flag_mark, flag_text, flags_by_language, number, signed
+from bench.site.taskline import apart_of
 
 Result = Mapping[str, Any]
 
 
 class Line(NamedTuple):
-    """A measure of a result, the interval of its main one, or a difference: the cells are the mean's and the subsets'."""
+    """A measure of a result, the interval of its main one, or a difference; the mean's cell stands first."""
 
     label: str
     cells: tuple[str, ...]
@@ -35,21 +35,14 @@ def lines_of(result: Result, subsets: Sequence[str], sure: Mapping[str, Any], be
         lines.append(Line(measure, _values(result, measure, subsets, flagged=measure == main)))
         if measure == main and sure:
             languages = sure.get("languages") or {}
-            rows = [sure.get("mean"), *(languages.get(code) for code in subsets)]
-            lines.append(Line("95 %", tuple(_interval(row or {}) for row in rows)))
-    apart = _apart(result, beside)
+            sure_of = [sure.get("mean"), *(languages.get(code) for code in subsets)]
+            lines.append(Line("95 %", tuple(_interval(row or {}) for row in sure_of)))
+    apart = apart_of(result, [other for other in beside if other["kind"] == "measured"])
     for measure in apart.get("mean", {}):
         rows = [apart["mean"], *(apart["languages"].get(code, {}) for code in subsets)]
         cells = tuple(f"<td>{signed(row[measure]) if measure in row else ''}</td>" for row in rows)
         lines.append(Line(f"measured less this, {measure}", cells))
     return lines
-
-
-def _apart(result: Result, beside: Sequence[Result]) -> dict[str, Any]:
-    if result["kind"] != "reported":
-        return {}
-    found = (difference(result, other) for other in beside if other["kind"] == "measured")
-    return next((row for row in found if row is not None), {})
 
 
 def _values(result: Result, measure: str, subsets: Sequence[str], *, flagged: bool) -> tuple[str, ...]:

@@ -247,10 +247,10 @@ def _origin(result: Result) -> Origin:
     origin = result["origin"]
     rows = []
     for key, value in origin.items():
-        if key == "metric":
-            value = ", ".join(f"{theirs} (our {ours})" for ours, theirs in value.items())
-        if value not in (None, "") and key != "url":
-            rows.append((key.replace("_", " "), str(value)))
+        metrics = value.items() if key == "metric" else ()
+        text = ", ".join(f"{theirs} (our {ours})" for ours, theirs in metrics) if metrics else value
+        if text not in (None, "") and key != "url":
+            rows.append((key.replace("_", " "), str(text)))
     return Origin(_label(result), tuple(rows), web_address(origin.get("url")))
 
 

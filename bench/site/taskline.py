@@ -82,7 +82,7 @@ def line_of(row: Row, measure: str, columns: Sequence[Column], sure: Sureness, m
     )
 
 
-def apart_of(result: Result, measured: Sequence[Result]) -> dict[str, Any]:
+def apart_of(result: Mapping[str, Any], measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """By how much a measured result of the same system is higher than a reported one; empty where there is none."""
     if result["kind"] != "reported":
         return {}

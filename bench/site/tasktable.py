@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench.files import digest
-from bench.leaderboard.reported import difference
-from bench.leaderboard.standings import measures_of, tables_of, why_unranked
-from bench.site.cells import BEST, SATURATED, Cell, flag_mark, flag_text, flags_by_language, number
+from bench.leaderboard.standings import measures_of, tables_of
+from bench.site.cells import BEST, SATURATED, Cell
 from bench.site.columns import Column
 from bench.site.data import Result, SiteData
 from bench.site.heat import Scale, scale_of
 from bench.site.names import web_address
-from bench.site.sureness import Sure
-from bench.site.traits import Traits, size_text
-
-Sureness = Mapping[str, Sure]
+from bench.site.taskline import Line, Row, Sureness, line_of
 
 
 class Section(NamedTuple):
@@ -63,7 +58,7 @@ def main_measure(site: SiteData, task: str) -> str:
     card = site.task_card(task)
     names = [result["main_measure"] for result in site.by_task[task]]
     if card and any(card.measures[0] in result["measures"] for result in site.by_task[task]):
-        return card.measures[0]
+        return str(card.measures[0])
     return max(sorted(set(names)), key=names.count)
 
 
@@ -160,12 +155,14 @@ def _starred(line: Line, best: Sequence[float | None]) -> Line:
     if not best:
         return line
     cells = [
-        cell._replace(marks=cell.marks + BEST)
-        if cell.value is not None and cell.value == top and SATURATED not in cell.marks
-        else cell
+        cell._replace(marks=cell.marks + BEST) if _is_best(cell, top) else cell
         for cell, top in zip((line.mean, *line.cells), best, strict=True)
     ]
     return line._replace(mean=cells[0], cells=tuple(cells[1:]))
+
+
+def _is_best(cell: Cell, top: float | None) -> bool:
+    return cell.value is not None and cell.value == top and SATURATED not in cell.marks
 
 
 def _heading(result: Result) -> tuple[str, str | None]:
@@ -180,5 +177,3 @@ def _heading(result: Result) -> tuple[str, str | None]:
     own = origin.get("data") in (None, "", result["task"].partition("@")[0])
     data = "" if own else f", data {origin['data']}"
     return f"Reported: {table}{data}", web_address(origin.get("url"))
-
-

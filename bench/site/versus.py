@@ -11,7 +11,8 @@ from bench.leaderboard.held import Held
 from bench.leaderboard.standings import tables_of
 from bench.site.data import Result, SiteData
 from bench.site.kept import kept
-from bench.site.tasktable import Row, main_measure, rows_of
+from bench.site.taskline import Row
+from bench.site.tasktable import main_measure, rows_of
 
 MOVED = 5
 SEED = 0

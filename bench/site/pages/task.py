@@ -1,4 +1,4 @@
-"""The pages of the tasks: a table each, with its data for the script; very wide tasks in parts, and an index of means."""
+"""The pages of the tasks: a table each, with its data for the script; very wide ones in parts, with an index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from bench.site.data import SiteData
 from bench.site.markup import bounds, licence_key, table_body, width_class
 from bench.site.page import Page, rendered
 from bench.site.sureness import sureness
-from bench.site.tasktable import Row, Sureness, Table, rows_of, shown_measures, task_table
+from bench.site.taskline import Row, Sureness
+from bench.site.tasktable import Table, rows_of, shown_measures, task_table
 from bench.site.traits import METHODS
 from bench.task import Task
 
@@ -38,11 +39,11 @@ class Choices(NamedTuple):
 
 
 class View(NamedTuple):
-    """What a page with a table shows; `stem` names its data, `index` is the page of means of a task in parts."""
+    """What a page with a table shows; `stem` names its data, `home` is the page of means of a task in parts."""
 
     title: str
     stem: str
-    index: str
+    home: str
     measure: str
     measures: Sequence[str]
     caption: str
@@ -130,7 +131,7 @@ def _view(task: _Task, path: str, stem: str, table: Table, parts: Sequence[Colum
     return View(
         title=f"{task.name}: {part.name}" if part else task.card.title if task.card else task.name,
         stem=stem,
-        index=task.site.task_page(task.name),
+        home=task.site.task_page(task.name),
         measure=table.measure,
         measures=task.measures,
         caption=f"{task.name}, {part.name}" if part else task.name,
