@@ -65,9 +65,11 @@ def planned(
     note: str | None = None,
     allow_unpinned: bool = False,
     trust_remote_code: bool = False,
+    allow_pickle: bool = False,
     offline: bool = False,
     max_memory: int | str | None = None,
     max_disk: int | str | None = None,
+    latency: bool | None = None,
 ) -> Plan:
     """The plan of a run, with names resolved and defaults filled in; `None` leaves an option to card or environment.
 
@@ -81,7 +83,16 @@ def planned(
         system=resolve(
             model,
             registry,
-            Options(folders_of(weights), device, dtype, trust_remote_code, offline, cache_folder, bundled_hub(copies)),
+            Options(
+                weights=folders_of(weights),
+                device=device,
+                dtype=dtype,
+                trust_remote_code=trust_remote_code,
+                offline=offline,
+                cache=cache_folder,
+                bundled=bundled_hub(copies),
+                allow_pickle=allow_pickle,
+            ),
             card.instruction,
             card.name,
         ),
@@ -101,6 +112,7 @@ def planned(
         note=checked_note(note) if note is not None else None,
         max_memory=_bytes(max_memory, "max_memory"),
         max_disk=_bytes(max_disk, "max_disk"),
+        latency=latency,
     )
 
 

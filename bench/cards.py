@@ -22,6 +22,21 @@ class Card(BaseModel):
 C = TypeVar("C", bound=Card)
 
 
+def path_inside(value: str) -> str:
+    """A path that stays in the folder it is read from; ValueError for one that starts or leads elsewhere."""
+    parts = value.replace("\\", "/").split("/")
+    if not value or value.startswith("/") or ":" in parts[0] or ".." in parts:
+        raise ValueError(f"expected a path inside of its folder, found {value!r}")
+    return value
+
+
+def one_name(value: str) -> str:
+    """A name that can be part of the name of a file; ValueError for one that leads to another folder."""
+    if not value or value.startswith(".") or "/" in value or "\\" in value:
+        raise ValueError(f"expected a name without slashes, found {value!r}")
+    return value
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; errors name the file and the line."""
     try:

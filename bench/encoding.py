@@ -6,7 +6,7 @@ vectors wherever a run was broken off and resumed.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -14,10 +14,19 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import StoppedError
 from bench.forms import form_of
 from bench.retriever import Vectors
 
 Side = Literal["query", "document"]
+
+
+class OutOfMemory(StoppedError):
+    """An encoder's word for a batch that its memory does not hold: a smaller one may do."""
+
+
+HALVED = "the memory was full: texts are encoded in smaller batches, which changes vectors in their last bits alone"
+"""What is said of a window whose batches were cut in half."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class Encoded:
     """The vectors of a window, rows in the order of its texts, and what was counted on the way.
 
     `vectors` have the encoder's form. `equal` is the number of distinct texts whose vector is that of another text, bit
-    by bit.
+    by bit; `halved` how often batches were cut in half because the memory was full.
     """
 
     vectors: Any
@@ -103,6 +112,7 @@ class Encoded:
     tokens: int | None
     truncated: int | None
     unknown: int | None
+    halved: int = 0
 
 
 def batches(lengths: Sequence[int] | NDArray[np.int64], limits: BatchLimits) -> Iterator[NDArray[np.int64]]:
@@ -125,24 +135,50 @@ def encode_window(
 ) -> Encoded:
     """Encode a window of texts; `progress` is called with the number of texts of every finished batch.
 
-    StoppedError where the model returns another number of vectors than texts, vectors of another dimension than
-    before, or a value that is no finite number.
+    A batch that the memory does not hold is cut in half, and so are those after it: vectors change by no more than what
+    the shape of a batch does to their last bits. StoppedError where not even one text fits, and where the model returns
+    another number of vectors than texts, vectors of another dimension than before, or a value that is no finite number.
     """
     count = encoder.count_tokens(texts, side)
     lengths = count.lengths if count else np.array([len(t) for t in texts], dtype=np.int64)
     limits = encoder.limits if count else BatchLimits(None, encoder.limits.texts)
     form = form_of(encoder)
     parts: list[tuple[NDArray[np.int64], Any]] = []
-    for positions in batches(lengths, limits):
-        part = form.checked(encoder.encode([texts[i] for i in positions], side, language), len(positions))
-        parts.append((positions, part))
+    left, halved = deque(batches(lengths, limits)), 0
+    while left:
+        positions = left.popleft()
+        try:
+            batch = encoder.encode([texts[i] for i in positions], side, language)
+        except (OutOfMemory, MemoryError) as error:
+            limits, halved = _halved(limits, int(lengths[positions[0]]), len(positions), error), halved + 1
+            rest = np.concatenate([positions, *left])
+            left = deque(rest[cut] for cut in batches(lengths[rest], limits))
+            continue
+        parts.append((positions, form.checked(batch, len(positions))))
         if progress:
             progress(len(positions))
     vectors = form.gathered(parts, len(texts))
     equal = _equal(texts, form.keys(vectors))
     if count is None:
-        return Encoded(vectors, equal, None, None, None)
-    return Encoded(vectors, equal, int(count.lengths.sum()), count.truncated, count.unknown)
+        return Encoded(vectors, equal, None, None, None, halved)
+    return Encoded(vectors, equal, int(count.lengths.sum()), count.truncated, count.unknown, halved)
+
+
+def _halved(limits: BatchLimits, longest: int, texts: int, error: Exception) -> BatchLimits:
+    """Limits that cut a batch of so many texts in half, the longest first."""
+    if texts == 1:
+        told = f"{error}; " if str(error) else ""
+        raise StoppedError(f"{told}the memory does not hold one text; what was finished is kept") from error
+    if limits.tokens is None:
+        return BatchLimits(None, texts // 2)
+    return BatchLimits(max(1, longest) * (texts // 2), limits.texts)
+
+
+def encode_batch(encoder: TextEncoder, texts: Sequence[str], side: Side, language: str) -> Any:
+    """A few texts as one batch, in the encoder's form; StoppedError as for a window."""
+    form = form_of(encoder)
+    batch = form.checked(encoder.encode(list(texts), side, language), len(texts))
+    return form.gathered([(np.arange(len(texts)), batch)], len(texts))
 
 
 def _equal(texts: Sequence[str], keys: Sequence[bytes]) -> int:

@@ -18,17 +18,19 @@ from bench.census import (
     pin_state,
     uncertain_counts,
 )
-from bench.collection import SelfScored, Sliced, Source
+from bench.collection import Query, SelfScored, Sliced, Source
 from bench.entry import Block, Entry
 from bench.errors import MissingError, StoppedError
 from bench.files import check_writable
 from bench.formats.trec import write_run
+from bench.latency import query_latency
 from bench.leaderboard import EntryFiles, keep
 from bench.opening import differing_files, expected, open_all, questions_of, refuse, setting_of
 from bench.perquery import rows_of
 from bench.plan import Plan
 from bench.ranking import Run
 from bench.report import Facts, block_of, identity_of, result_of
+from bench.retriever import Retriever
 from bench.sample import sampled
 from bench.scores import Scores, refuse_without_answers
 from bench.scoring import Truth, search_and_score
@@ -150,11 +152,18 @@ def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
         _refuse_unknown(plan, subset, source, corpus.unseen)
         truth = Truth(qrels, answers, _slices(plan, source))
         run, scores = search_and_score(plan, retriever, queries, truth, corpus, watch)
+        latency = _latency(plan, retriever, queries, watch)
         state = _pins(plan, subset, [*differing_files(plan, subset, source), *differences])
-        facts = Facts(subset, queries, qrels or {}, run, scores, census, state, retriever, watch, sample)
+        facts = Facts(subset, queries, qrels or {}, run, scores, census, state, retriever, watch, sample, latency)
         block = block_of(plan, facts) | _own_score(source, run)
         remarks = (*_remarks(plan, subset, whole, differences), *_absent(plan, subset, corpus.unseen))
         return Measured(subset, run, scores, block, remarks)
+
+
+def _latency(plan: Plan, retriever: Retriever, queries: Sequence[Query], watch: Watch) -> dict[str, Any]:
+    """How long a query takes by itself, now that the run is over."""
+    depth, unknown = plan.depth + plan.task.drop_query_id, plan.system.unresolved is not None
+    return query_latency(retriever, queries, depth, watch, seed=plan.seed, asked=plan.latency, unresolved=unknown)
 
 
 def _slices(plan: Plan, source: Source) -> Mapping[str, str] | None:

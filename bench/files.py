@@ -136,7 +136,7 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not UTF-8 text: {error}") from error
     try:
         return json.loads(text, parse_constant=_no_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not strict JSON: {error}") from error
 
 

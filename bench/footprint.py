@@ -194,10 +194,17 @@ def disk(
             largest += row * documents if form_of(encoder) is SPARSE else 0
             largest += row * documents if plan.system.unresolved else 0
         work = max(work, largest)
-    languages = {plan.task.document_language(subset) for subset in extents}
-    for folder in {store.folder(document_recipe(e, code)) for e in plan.system.encoders for code in languages}:
+    for folder in {folder for subset in extents for folder in _folders(plan, store, subset)}:
         there += sum(path.stat().st_size for path in folder.glob("*") if path.suffix != ".json")
     return Disk(round(vectors), there, round(work))
+
+
+def _folders(plan: Plan, store: VectorStore, subset: str) -> Iterator[Path]:
+    """Where the vectors of a language lie, those of its questions too."""
+    for encoder in plan.system.encoders:
+        language = {"language": plan.task.query_language(subset)} if encoder.uses_language else {}
+        yield store.folder(document_recipe(encoder, plan.task.document_language(subset)))
+        yield store.folder(encoder.recipe("query") | language)
 
 
 @dataclass(frozen=True)

@@ -124,20 +124,22 @@ class _Units:
         self._encoder = next(iter(plan.system.encoders), None)
         first = next(iter(glimpses.values())).texts[:1]
         self.name = "tokens" if self._encoder and self._encoder.count_tokens(first, "document") else "characters"
-        self.documents = {s: self._mean(g.texts, "document") for s, g in glimpses.items()}
-        self.queries = {s: self._mean(g.asked, "query") for s, g in glimpses.items()}
+        self.documents = {s: self._mean(g.texts, "document", g.documents) for s, g in glimpses.items()}
+        self.queries = {s: self._mean(g.asked, "query", g.queries) for s, g in glimpses.items()}
 
     def lengths(self, texts: Sequence[str], side: Side) -> list[int]:
         """The length of each."""
         count = self._encoder.count_tokens(texts, side) if self._encoder and self.name == "tokens" else None
         return [int(n) for n in count.lengths] if count else [len(text) for text in texts]
 
-    def _mean(self, texts: Sequence[str], side: Side) -> Span:
+    def _mean(self, texts: Sequence[str], side: Side, of: int) -> Span:
+        """The mean length of a text, from some of so many; no error is left where all were looked at."""
         lengths = self.lengths(texts, side) if texts else []
         if not lengths:
             return ZERO
-        mean = fmean(lengths)
-        error = _Z * stdev(lengths) / math.sqrt(len(lengths)) if len(lengths) > 1 else 0.0
+        mean, count = fmean(lengths), len(lengths)
+        unseen = max(0.0, (of - count) / (of - 1)) if of > 1 else 0.0
+        error = _Z * stdev(lengths) / math.sqrt(count) * math.sqrt(unseen) if count > 1 else 0.0
         return Span(max(0.0, mean - error), mean, mean + error)
 
 

@@ -95,7 +95,9 @@ def _shards(folder: Path) -> Iterator[Piece]:
             files.setdefault(path.stem, []).append(path)
     for paths in files.values():
         if any(path.suffix == ".json" for path in paths):
-            yield Piece.of(*sorted(paths))
+            # A look at the cache reads the JSON, a run reads the rows.
+            used = Piece.of(*(path for path in paths if path.suffix != ".json")).used
+            yield Piece.of(*sorted(paths))._replace(used=used)
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
@@ -210,7 +212,7 @@ def _stats(path: Path) -> Iterator[tuple[int, float]]:
 def locks(cache: Path) -> list[Path]:
     """The locks of the cache that some process holds now."""
     files: Iterable[Path] = (
-        *cache.glob("work/*/lock"),
+        *(path for path in cache.glob("work/*/lock") if _WORK.fullmatch(path.parent.name)),
         *cache.glob("vectors/.locks/*.lock"),
         *cache.glob("downloads/*/*/**/.*.lock"),
     )

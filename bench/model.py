@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from bench.cards import Card, found_as
+from bench.cards import Card, found_as, path_inside
 from bench.flags import CHECKS
 from bench.task import Names
 
@@ -29,6 +29,25 @@ class Weights(Card):
     folder: str | None = None
     architectures: Names = ()
     how: str | None = None
+
+    @field_validator("hub")
+    @classmethod
+    def _hub_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", value):
+            raise ValueError(f"expected ORG/NAME, found {value!r}")
+        return value
+
+    @field_validator("package")
+    @classmethod
+    def _package_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z_]\w*", value):
+            raise ValueError(f"expected the name of a package, without dots, found {value!r}")
+        return value
+
+    @field_validator("folder", "revision")
+    @classmethod
+    def _inside(cls, value: str | None) -> str | None:
+        return value if value is None else path_inside(value)
 
     @model_validator(mode="after")
     def _one_place(self) -> Weights:

@@ -20,6 +20,7 @@ class Plan:
 
     `drop_self` says that the task drops a document with the query's own id because it was asked for, not by its card.
     `memory` is what a search may use, in bytes; `max_memory` and `max_disk` are the user's limits for the whole run.
+    `latency` None times single queries where that costs little (`bench.latency`).
     """
 
     system: System
@@ -40,6 +41,7 @@ class Plan:
     memory: int = MEMORY
     max_memory: int | None = None
     max_disk: int | None = None
+    latency: bool | None = None
 
     @property
     def depth(self) -> int:

@@ -77,7 +77,7 @@ class Registry:
         return sorted(self._models)
 
     def task(self, name: str) -> Task:
-        """The task of that name, `path:DIR` and `mteb:NAME` too; InputError with the nearest names where there is none."""
+        """The task of that name, `path:DIR` and `mteb:NAME` too; InputError with the nearest names if there is none."""
         if name.startswith("path:"):
             from bench.loaders.path import folder_task
 

@@ -16,7 +16,7 @@ from bench.model import Model
 from bench.plan import Plan
 from bench.provenance import hardware, now, versions
 from bench.ranking import Run
-from bench.retriever import Retriever, Staged, parts
+from bench.retriever import Retriever, Staged, index_bytes, parts
 from bench.sample import Sampled
 from bench.scores import Scores, mean
 from bench.store import Shard
@@ -39,6 +39,7 @@ class Facts(NamedTuple):
     retriever: Retriever
     watch: Watch
     sample: Sampled | None = None
+    latency: dict[str, Any] | None = None
 
 
 def identity_of(plan: Plan) -> dict[str, Any]:
@@ -163,6 +164,8 @@ def _recipe(plan: Plan, facts: Facts) -> dict[str, Any]:
         "vectors": {"encoded": _rows(shards, reused=False), "reused": _rows(shards, reused=True)},
         "seconds": {phase: round(seconds, 3) for phase, seconds in facts.watch.seconds.items()},
         "peak_memory_mb": facts.watch.peak,
+        "index_bytes": index_bytes(facts.retriever),
+        "latency_ms": facts.latency,
         "versions": versions(),
         "hardware": hardware(),
         "date": now(),
@@ -186,6 +189,7 @@ def _encoder(part: EncodedCorpus) -> dict[str, Any]:
             "seconds": round(sum(shard.meta["seconds"] for shard in shards), 3),
             "environments": _distinct([shard.meta["environment"] for shard in shards]),
             **_spent(shards),
+            **_halved(shards),
         }
         for side, shards in sides.items()
     }
@@ -196,6 +200,12 @@ def _spent(shards: Sequence[Shard]) -> dict[str, Any]:
     bills = [shard.meta["spent"] for shard in shards if "spent" in shard.meta]
     units = dict.fromkeys(unit for bill in bills for unit in bill)
     return {"spent": {unit: sum(bill.get(unit, 0) for bill in bills) for unit in units}} if bills else {}
+
+
+def _halved(shards: Sequence[Shard]) -> dict[str, int]:
+    """How often a batch was cut in half because the memory was full; nothing where it never was."""
+    times = sum(shard.meta.get("halved", 0) for shard in shards)
+    return {"halved": times} if times else {}
 
 
 def _sum(shards: Sequence[Shard], key: str) -> int | None:

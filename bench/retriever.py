@@ -76,6 +76,39 @@ class Staged(Protocol):
     def stage(self) -> dict[str, Any]: ...
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """A retriever that says how many bytes its index has: vectors, postings, weights of terms; no texts and no ids."""
+
+    def index_bytes(self) -> int | None: ...
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """A re-ranker that notes what a user has to know of its work, such as that the memory was full."""
+
+    @property
+    def remarks(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """An encoder, re-ranker or rewriter that asks an endpoint, and what address."""
+
+    @property
+    def asks(self) -> str: ...
+
+
+def index_bytes(retriever: Retriever) -> int | None:
+    """The bytes of an index, those of its members together; None where one of them does not say."""
+    found = [
+        part.index_bytes() if isinstance(part, Sized) else None
+        for part in parts(retriever)
+        if isinstance(part, Sized) or not isinstance(part, Composite)
+    ]
+    return sum(size for size in found if size is not None) if found and None not in found else None
+
+
 def parts(retriever: Retriever) -> Iterator[Retriever]:
     """A retriever and all that it is made of, outermost first."""
     yield retriever

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.encoding import Metered, Side, TextEncoder, encode_window
+from bench.encoding import HALVED, Metered, Side, TextEncoder, encode_window
 from bench.errors import BenchError, StoppedError
 from bench.files import canonical_json, digest, dump_json, file_sha256, read_json, write_whole
 from bench.forms import SINGLE, form_of
@@ -52,6 +52,7 @@ class VectorStore:
 
     root: Path
     say: Callable[[str], None] = field(default=lambda message: None)
+    said: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def key(self, recipe: dict[str, Any], texts: Sequence[str]) -> str:
         """The key of a shard: sha256 over the canonical recipe and over the texts in order."""
@@ -117,6 +118,9 @@ class VectorStore:
     ) -> Shard:
         started = time.perf_counter()
         encoded = encode_window(encoder, texts, side, language, progress)
+        if encoded.halved and HALVED not in self.said:
+            self.said.add(HALVED)
+            self.say(HALVED)
         form = form_of(encoder)
         path, meta_path = self._paths(recipe, key, form.suffix)
         data = form.dump(encoded.vectors)
@@ -135,6 +139,7 @@ class VectorStore:
             "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "environment": encoder.environment(),
         } | ({"spent": encoder.spent()} if isinstance(encoder, Metered) else {})
+        meta |= {"halved": encoded.halved} if encoded.halved else {}
         write_whole(path, data)
         write_whole(meta_path, dump_json(meta).encode())
         return Shard(path, len(texts), meta, reused=False)

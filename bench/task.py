@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from bench.cards import Card
+from bench.cards import Card, one_name, path_inside
 from bench.checksums import Checksum
 from bench.collection import Passage
 from bench.errors import InputError
@@ -60,6 +61,7 @@ class SplitPins(Card):
     @classmethod
     def _checksums(cls, value: dict[str, str | None]) -> dict[str, str | None]:
         for name, text in value.items():
+            path_inside(name)
             try:
                 Checksum.parse(text or "0" * 64)
             except ValueError as error:
@@ -81,6 +83,11 @@ class Subset(SplitPins):
     documents: int | None = None
     shards: int | None = None
     splits: dict[str, SplitPins] = Field(default_factory=dict)
+
+    @field_validator("query", "document", "source_code")
+    @classmethod
+    def _part_of_names(cls, value: str | None) -> str | None:
+        return value if value is None else one_name(value)
 
 
 COUNTS = ("documents", "queries", "judgments", "positives", "counted")
@@ -177,6 +184,8 @@ class Task(Card):
     def _consistent(self) -> Task:
         if not self.languages:
             raise ValueError("languages: expected at least one language")
+        for key, names in (("languages", self.languages), ("split", (self.split,)), ("splits", self.splits)):
+            _all_names(key, names)
         rows = self.languages.values()
         pinned = [*rows, *(pins for row in rows for pins in row.splits.values())]
         used = {kind for pins in pinned for kind in pins.model_fields_set if kind in _PIN_KINDS}
@@ -240,6 +249,15 @@ class Task(Card):
     def cross_lingual(self) -> bool:
         """Whether some subset's queries and documents are in different languages."""
         return any(self.query_language(s) != self.document_language(s) for s in self.languages)
+
+
+def _all_names(key: str, names: Iterable[str]) -> None:
+    """ValueError, with the key, for names that would lead out of the data folder."""
+    for name in names:
+        try:
+            one_name(name)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
 
 
 _PIN_KINDS = {*COUNTS, "fingerprint", "shards", "files"}

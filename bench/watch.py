@@ -24,7 +24,8 @@ def peak_memory_mb() -> float | None:
 class Watch:
     """Receives what a run does; subclasses show it. Counts are of texts, measurements of one subset.
 
-    `seconds` and `peak` are by phase: `encode_documents`, `encode_queries`, `index`, `search`, `score`.
+    `seconds` and `peak` are by phase: `encode_documents`, `encode_queries`, `index`, `search`, `score`; what is done
+    `aside`, such as `latency`, is in no total.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -59,6 +60,18 @@ class Watch:
         try:
             yield
         finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.peak[name] = peak_memory_mb()
+
+    @contextmanager
+    def aside(self, name: str) -> Iterator[None]:
+        """Time what happens inside under this name alone, whatever phases it goes through."""
+        seconds, peak = dict(self.seconds), dict(self.peak)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds, self.peak = seconds, peak
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
             self.peak[name] = peak_memory_mb()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.metadata
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +112,13 @@ def _packaged(model: Model) -> Located:
     weights = model.weights
     assert weights is not None and weights.package is not None
     try:
-        module = importlib.import_module(weights.package)
-    except ImportError as error:
-        raise MissingError(
-            f"{model.name}: the package {weights.package} is not installed: {how_to_install(model)}"
-        ) from error
-    root = Path(str(module.__file__)).parent
+        spec = find_spec(weights.package)  # Found, not imported: a card runs nothing.
+    except ValueError:  # a module made by hand
+        spec = None
+    places = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
+    if not places:
+        raise MissingError(f"{model.name}: the package {weights.package} is not installed: {how_to_install(model)}")
+    root = places[0]
     folder = root / weights.folder if weights.folder else root
     if not folder.is_dir():
         raise MissingError(f"{model.name}: no folder {weights.folder!r} inside the package {weights.package}")
@@ -134,6 +135,8 @@ def hub(name: str, revision: str | None, *, offline: bool, bundled: Path | None 
 
     A bundle that holds it goes before the cache and the network.
     """
+    if revision is not None and (not revision.strip("/.") or ".." in revision.split("/")):
+        raise InputError(f"hf:{name}@{revision}: no revision of the hub: expected a commit, a branch or a tag")
     packed = _bundled(name, revision, bundled) if bundled else None
     if packed:
         return packed

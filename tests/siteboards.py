@@ -13,10 +13,10 @@ from boards import store
 from bench.entry import Entry
 from bench.files import dump_json
 from bench.leaderboard import read_entry
-from bench.leaderboard.imported_models import Model, write_models
-from bench.leaderboard.imported_table import write_table
-from bench.leaderboard.importing import COLUMNS, FOLDER, HEADINGS
-from bench.leaderboard.printed import Figure
+from bench.leaderboard.audit.printed import Figure
+from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS
+from bench.leaderboard.imported.models import Model, write_models
+from bench.leaderboard.imported.table import write_table
 from bench.leaderboard.releases import make_release
 
 BOARD = Path(__file__).parents[1] / "leaderboards"

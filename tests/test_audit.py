@@ -12,9 +12,9 @@ import pytest
 from console import CHECKOUT, call
 
 from bench.leaderboard.audit import CHECKS, audit
-from bench.leaderboard.figures import reported_rows
-from bench.leaderboard.printed import Finding, Printed, PrintedRow, average_fits
+from bench.leaderboard.audit.printed import Finding, Printed, PrintedRow, average_fits
 from bench.leaderboard.reported import audited
+from bench.leaderboard.reported.figures import reported_rows
 
 BOARD = CHECKOUT / "leaderboards"
 

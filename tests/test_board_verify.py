@@ -18,14 +18,15 @@ from bench.cli import _code
 from bench.entry import Entry
 from bench.judgments import Judgments
 from bench.leaderboard import read_entry
-from bench.leaderboard.faults import CHECKS
-from bench.leaderboard.releases import make_release
+from bench.leaderboard.releases import make_release, parsed_release
 from bench.leaderboard.verify import Verified, verify
+from bench.leaderboard.verify.faults import CHECKS
 from bench.perquery import Row, digests_of, read_rows, write_rows
 from bench.places import Places
 from bench.registry import Registry
 
 LANGUAGES = ["en", "sw", "th"]
+MEASURES = ["nDCG@10", "R@5", "R@100"]
 ENTRY = "mini/bm25.json"
 SCORES = "mini/bm25.parquet"
 RELEASE = "releases/2026.11.json"
@@ -186,6 +187,10 @@ SEALED: dict[str, tuple[Callable[[dict[str, Any]], Any], set[str]]] = {
     "another task inside": (put("identity", "task", value="mini-x"), {"place", "card"}),
     "another model inside": (put("identity", "model", value="bm26"), {"place"}),
     "a split that the task lacks": (put("identity", "split", value="train"), {"card"}),
+    "a field of a recipe that nobody knows": (put(*EN, "recipe", "host", value="x"), {"unknown field"}),
+    "a date that is none": (put(*EN, "recipe", "date", value="yesterday"), {"range"}),
+    "a date that has not been yet": (put(*EN, "recipe", "date", value="3026-01-01T00:00:00Z"), {"range"}),
+    "a time below zero": (put(*EN, "recipe", "seconds", "search", value=-1.0), {"range"}),
 }
 
 
@@ -205,6 +210,9 @@ def test_a_file_that_is_no_strict_json(board: Path) -> None:
         text[:-10],
         text.replace('"k": 100', '"k": NaN'),
         text.replace('"bare": true', '"bare": 1, "bare": true'),
+        text.replace('"k": 100', '"k": 1e999'),
+        text.replace('"split": "test"', '"split": "\\ud800"'),
+        "[" * 100_000,
     ):
         assert broken != text
         (board / ENTRY).write_text(broken, encoding="utf-8")
@@ -305,11 +313,35 @@ def test_files_that_do_not_belong_there(board: Path) -> None:
     (board / "mini" / ".bm25.json.x.part").write_text("{")
     (board / "mini" / "notes.txt").write_text("")
     (board / "mini" / "noise").mkdir()
-    (board / "mini" / "noise" / "bm25.json").write_text("{}")
     (board / "mini" / "noise" / "gone.json").write_text("{}")
     (board / "x.csv").write_text("")
+    shutil.move(board / "mini-x" / "bm25.parquet", board.parent / "bm25.parquet")
+    (board / "mini-x" / "bm25.parquet").symlink_to(board.parent / "bm25.parquet")
     strays = {".bm25.json.x.part", "notes.txt", "noise/gone.json"}
-    assert found(board) == {*((f"mini/{name}", "stray") for name in strays), ("x.csv", "stray")}
+    here = {(f"mini/{name}", "stray") for name in strays}
+    assert found(board) == {*here, ("x.csv", "stray"), ("mini-x/bm25.parquet", "stray")}
+
+
+FLOORS: dict[str, tuple[Any, set[str]]] = {
+    "as it is stored": ({}, set()),
+    "of another identity": ({"id": "00000000"}, {"noise"}),
+    "so high that every drop passes": ({"differences": {m: {"en": 1.0} for m in MEASURES}}, {"noise"}),
+    "below zero": ({"differences": {m: {"en": -0.1} for m in MEASURES}}, {"noise"}),
+    "of another language": ({"differences": {m: {"xx": 0.0} for m in MEASURES}}, {"noise"}),
+    "without the main measure": ({"differences": {m: {"en": 0.0} for m in MEASURES[1:]}}, {"noise"}),
+    "with a field that nobody knows": ({"score": 1}, {"noise"}),
+    "no object": ({"differences": []}, {"noise"}),
+    "of a newer format": ({"format": 2}, {"format"}),
+}
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_noise_floors(board: Path, name: str) -> None:
+    change, checks = FLOORS[name]
+    floor = {"format": 1, "id": read_entry(board / ENTRY).hex, "differences": {m: {"en": 0.001} for m in MEASURES}}
+    (board / "mini" / "noise").mkdir()
+    (board / "mini" / "noise" / "bm25.json").write_text(json.dumps(floor | change))
+    assert {check for _, check in found(board)} == checks
 
 
 # --- runs
@@ -386,6 +418,15 @@ def test_a_release_that_is_broken_or_newer(board: Path) -> None:
     assert found(board) == {(RELEASE, "release")}
     edit(board / RELEASE, put("format", value=9))
     assert found(board) == {(RELEASE, "format")}
+
+
+def test_a_release_whose_result_says_other_than_its_identity(board: Path) -> None:
+    for key, value in (("model", "another"), ("complete", True), ("partial", "18/18")):
+        whole = json.loads((board / RELEASE).read_text())
+        for row in whole["entries"]:
+            row["result"][key] = value
+        (board / RELEASE).write_text(json.dumps(parsed_release(whole, "").as_dict()))
+        assert found(board) == {(RELEASE, "derived")}, key
 
 
 # --- the command

@@ -255,7 +255,7 @@ def test_a_broken_card_hides_no_other(bench: Any, cards: Path) -> None:
     ("arguments", "message"),
     [
         (["tasks", "show", "XQuAD"], "unknown task 'XQuAD': did you mean 'xquad'? (bench tasks list)"),
-        (["tasks", "show", "miracl@train"], "unknown task 'miracl@train': give the split by itself: miracl --split train"),
+        (["tasks", "show", "mini@x"], "unknown task 'mini@x': give the split by itself: mini --split x"),
         (["tasks", "lst"], "unknown verb 'lst': did you mean 'list'? (bench tasks --help)"),
         (["tasks", "zzz"], "unknown verb 'zzz': no name is near it; (bench tasks --help)"),
     ],

@@ -14,7 +14,7 @@ from console import call
 from bench.contamination import STATES, Statement, contamination, joined, nothing_known
 from bench.formats.mteb import TASKS
 from bench.leaderboard.imported import imported_models
-from bench.leaderboard.importing import LISTED
+from bench.leaderboard.imported.importing import LISTED
 from bench.leaderboard.training import TrainingData
 from bench.places import shipped
 from bench.registry import Registry

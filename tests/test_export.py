@@ -19,8 +19,8 @@ from bench.leaderboard import read_entry
 from bench.leaderboard.export.mteb import mteb_files
 from bench.leaderboard.export.status import status_line, status_of
 from bench.leaderboard.imported import imported_results
-from bench.leaderboard.importing import LISTED, import_mteb
-from bench.leaderboard.mteb_results import KEYS
+from bench.leaderboard.imported.importing import LISTED, import_mteb
+from bench.leaderboard.imported.mteb_results import KEYS
 
 CHECKOUT = Path(__file__).parents[1]
 Json = dict[str, Any]

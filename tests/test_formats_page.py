@@ -17,13 +17,13 @@ from toy import Toy
 import bench
 from bench.forms import MULTI, SINGLE, SPARSE, Tokens
 from bench.leaderboard import NOT_TASKS, SUPERSEDED
-from bench.leaderboard.figures import read_figures
-from bench.leaderboard.importing import COLUMNS
-from bench.leaderboard.printed import Figure
+from bench.leaderboard.audit.printed import Figure
+from bench.leaderboard.imported.importing import COLUMNS
 from bench.leaderboard.releases import make_release
+from bench.leaderboard.reported.figures import read_figures
 from bench.leaderboard.standings import standings
-from bench.leaderboard.stored import BLOCK_FIELDS
 from bench.leaderboard.verify import NOISE
+from bench.leaderboard.verify.stored import BLOCK_FIELDS
 from bench.perquery import Row
 
 PAGE = CHECKOUT / "docs" / "formats.md"

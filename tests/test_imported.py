@@ -18,10 +18,10 @@ from console import CHECKOUT, call
 
 from bench.errors import MissingError
 from bench.leaderboard.imported import MEASURES, imported_models, imported_results, imported_tasks
-from bench.leaderboard.imported_flags import claims, revision_flag, score_flags, slight_ties
-from bench.leaderboard.imported_table import read_table, write_table
-from bench.leaderboard.importing import COLUMNS, FOLDER, HEADINGS, import_mteb
-from bench.leaderboard.mteb_results import KEYS
+from bench.leaderboard.imported.flags import claims, revision_flag, score_flags, slight_ties
+from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS, import_mteb
+from bench.leaderboard.imported.mteb_results import KEYS
+from bench.leaderboard.imported.table import read_table, write_table
 from bench.registry import Registry
 
 BOARD = CHECKOUT / "leaderboards"
@@ -468,7 +468,7 @@ def test_wrong_use_is_explained(
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.leaderboard.mteb_results._LARGEST", 10_000)
+    monkeypatch.setattr("bench.leaderboard.imported.mteb_results._LARGEST", 10_000)
     data = json.dumps(result_file({"ar": SCORES})).encode()
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
         for model, padded in (("org__model", data), ("big__model", data + b" " * 20_000)):

@@ -12,9 +12,9 @@ import pytest
 from console import CHECKOUT, call
 
 from bench.errors import InputError
-from bench.leaderboard.figures import normalised, read_figures, reported_rows
-from bench.leaderboard.printed import Figure, Printed
+from bench.leaderboard.audit.printed import Figure, Printed
 from bench.leaderboard.reported import difference, reported_results
+from bench.leaderboard.reported.figures import normalised, read_figures, reported_rows
 from bench.registry import Registry
 
 BOARD = CHECKOUT / "leaderboards"

@@ -1,7 +1,7 @@
 """The two further heads of BGE-M3: lexical weights and token vectors, from the same forward pass as its dense vector.
 
 Chen et al., "M3-Embedding", Findings of ACL 2024. The library knows neither head: they lie beside the transformer as
-`sparse_linear.pt` and `colbert_linear.pt`.
+`sparse_linear.pt` and `colbert_linear.pt`, or in files of the same names in safetensors.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from bench.adapters.memory import batch_in_memory
 from bench.adapters.sentence_transformer import SentenceTransformerEncoder
 from bench.encoding import BatchLimits, Side, TokenCount
 from bench.errors import MissingError
@@ -18,7 +19,16 @@ from bench.forms import MULTI, SPARSE, Form
 from bench.weights import Located
 
 Head = Literal["sparse", "late"]
-FILES: dict[str, str] = {"sparse": "sparse_linear.pt", "late": "colbert_linear.pt"}
+FILES: dict[str, str] = {"sparse": "sparse_linear", "late": "colbert_linear"}
+
+
+def head_file(weights: Located, head: Head) -> str:
+    """The file of a head: in safetensors where there is such a one, else the pickle that BGE-M3 came with."""
+    names = (f"{FILES[head]}.safetensors", f"{FILES[head]}.pt")
+    found = next((name for name in names if weights.config_exists(name)), None)
+    if found is None:
+        raise MissingError(f"{weights.name}: the folder has no {names[1]}: not a folder of BGE-M3")
+    return found
 
 
 @dataclass(frozen=True)
@@ -36,8 +46,7 @@ class BgeM3Head:
     uses_language = False
 
     def __post_init__(self) -> None:
-        if not self.weights.config_exists(FILES[self.head]):
-            raise MissingError(f"{self.weights.name}: the folder has no {FILES[self.head]}: not a folder of BGE-M3")
+        head_file(self.weights, self.head)
 
     @property
     def form(self) -> Form:
@@ -62,7 +71,7 @@ class BgeM3Head:
         import torch
 
         model = self.base.model
-        with torch.inference_mode():
+        with batch_in_memory(self.weights.name), torch.inference_mode():
             features = model.preprocess(list(texts), prompt=self.base.prompt(side), task=side)
             features = {k: v.to(model.device) if hasattr(v, "to") else v for k, v in features.items()}
             states = model(dict(features))["token_embeddings"].float()
@@ -95,9 +104,15 @@ class BgeM3Head:
     def _linear(self) -> Any:
         import torch
 
-        name = FILES[self.head]
+        name = head_file(self.weights, self.head)
+        path = self.weights.folder / name
         try:
-            state = torch.load(self.weights.folder / name, weights_only=True, map_location="cpu")
+            if path.suffix == ".pt":
+                state = torch.load(path, weights_only=True, map_location="cpu")
+            else:
+                from safetensors.torch import load_file
+
+                state = load_file(path)
             layer = torch.nn.Linear(state["weight"].shape[1], state["weight"].shape[0])
             layer.load_state_dict(state)
         except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:

@@ -138,6 +138,14 @@ class BM25:
         index = self._index
         return {query.id: _best(index, Counter(index.analysis.analyse(query.text)), k) for query in queries}
 
+    def index_bytes(self) -> int:
+        """The bytes of the weights, their places and the vocabulary, as they would lie on disk."""
+        if self._index is None:
+            raise RuntimeError("search before index")
+        weights = self._index.weights
+        arrays = (weights.data, weights.indices, weights.indptr)
+        return sum(array.nbytes for array in arrays) + sum(len(term.encode()) for term in self._index.vocabulary)
+
     def terms(self, text: str) -> list[str]:
         """The terms of a text as the index has them."""
         if self._index is None:

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from bench.adapters.complete import nothing_made_up, refuse_incomplete
+from bench.adapters.memory import batch_in_memory
+from bench.adapters.remote_code import code_options
 from bench.collection import Doc, Query
+from bench.encoding import OutOfMemory
 from bench.errors import InputError, MissingError, StoppedError
 from bench.weights import Located, version
 
@@ -19,15 +22,17 @@ _BATCH = 32
 class CrossEncoderReranker:
     """A `bench.retriever.Reranker`: the model's logit for each pair, without the sigmoid, whose ends would be ties.
 
-    `max_length` cuts pairs at so many tokens, None at the model's own limit.
+    `max_length` cuts pairs at so many tokens, None at the model's own limit. `code` says which trusted code of its own
+    runs: commits by repository, or `.` for the folder's; None runs none.
     """
 
     def __init__(
-        self, weights: Located, *, max_length: int | None = None, device: str | None = None, trust_code: bool = False
+        self, weights: Located, *, max_length: int | None = None, device: str | None = None, code: Any = None
     ) -> None:
         refuse_incomplete(weights)
-        self._weights, self._max_length, self._device, self._trust = weights, max_length, device, trust_code
+        self._weights, self._max_length, self._device, self._code = weights, max_length, device, code
         self._batch = _BATCH
+        self.remarks: list[str] = []
 
     def recipe(self) -> dict[str, Any]:
         """All that makes the scores; loads no weights."""
@@ -37,7 +42,7 @@ class CrossEncoderReranker:
             "weights": self._weights.identity,
             "max_length": self._max_length,
             "dtype": "float32",
-        }
+        } | ({"remote_code": self._code} if self._code else {})
 
     def score_all(self, pairs: Sequence[tuple[Query, Sequence[Doc]]]) -> list[list[float]]:
         """A score for every document, query by query: higher is more relevant."""
@@ -48,16 +53,19 @@ class CrossEncoderReranker:
 
         if not texts:
             return []
+        model = self._model
         while True:
             try:
-                found = self._model.predict(
-                    texts, batch_size=self._batch, activation_fn=torch.nn.Identity(), show_progress_bar=False
-                )
+                with batch_in_memory(self._weights.name):
+                    found = model.predict(
+                        texts, batch_size=self._batch, activation_fn=torch.nn.Identity(), show_progress_bar=False
+                    )
                 return [float(score) for score in np.asarray(found, dtype=np.float32).reshape(len(texts), -1)[:, 0]]
-            except torch.OutOfMemoryError as error:
+            except OutOfMemory as error:
                 if self._batch == 1:
-                    raise StoppedError(f"{self._weights.name}: the device's memory does not hold one pair") from error
+                    raise StoppedError(f"{error}: it does not hold one pair of texts") from error
                 self._batch //= 2
+                self.remarks.append(f"{error}: it goes on with {self._batch} pairs at a time")
 
     @cached_property
     def _model(self) -> Any:
@@ -71,8 +79,10 @@ class CrossEncoderReranker:
                 model = CrossEncoder(
                     str(self._weights.folder),
                     device=self._device,
-                    trust_remote_code=self._trust,
+                    trust_remote_code=self._code is not None,
                     local_files_only=True,
+                    model_kwargs=code_options(self._code),
+                    config_kwargs=code_options(self._code),
                 )
         except MissingError:
             raise

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
 from bench.collection import Corpus
-from bench.encoding import TextEncoder
+from bench.encoding import TextEncoder, encode_batch
 from bench.errors import StoppedError
 from bench.forms import form_of
 from bench.search import MEMORY
@@ -33,6 +34,7 @@ class EncodedCorpus:
     shards: list[Shard] = field(default_factory=list)
     query_shards: list[Shard] = field(default_factory=list)
     _corpus: Corpus | None = None
+    _afresh: bool = False
 
     @property
     def corpus(self) -> Corpus:
@@ -82,8 +84,23 @@ class EncodedCorpus:
                 self.query_shards += [shard] if shard else []
         return len(pieces)
 
+    @contextmanager
+    def afresh(self) -> Iterator[None]:
+        """Inside, queries are encoded whether or not the store has them, and are not stored."""
+        self._afresh = True
+        try:
+            yield
+        finally:
+            self._afresh = False
+
+    def index_bytes(self) -> int:
+        """The bytes of the documents' vectors on disk."""
+        return sum(shard.path.stat().st_size for shard in self.shards)
+
     def encode_queries(self, texts: list[str]) -> list[Any]:
         """The vectors of queries in the encoder's form, in pieces of a shard's size."""
+        if self._afresh:
+            return [encode_batch(self.encoder, texts, "query", self.query_language)]
         self.query_shards = []
         for start in range(0, len(texts), self.shard_size):
             with self.watch.phase("encode_queries"):

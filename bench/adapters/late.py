@@ -37,6 +37,10 @@ class LateRetriever:
         """Make sure that every shard of the corpus is in the store."""
         self.encoded.encode(corpus)
 
+    def index_bytes(self) -> int:
+        """The bytes of the token vectors."""
+        return self.encoded.index_bytes()
+
     def search(self, queries: Sequence[Query], k: int) -> Run:
         """The exact top k of every query."""
         if not queries:

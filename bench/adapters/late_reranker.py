@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.collection import Doc, Query
-from bench.encoding import Side, TextEncoder, encode_window
+from bench.encoding import HALVED, Side, TextEncoder, encode_window
 from bench.forms import Tokens, maxsim
 
 # Documents whose token vectors are held at once: about half a gigabyte.
@@ -19,6 +19,7 @@ class LateReranker:
     """A `bench.retriever.Reranker` over an encoder of token vectors; each document is encoded once a call."""
 
     encoder: TextEncoder
+    remarks: list[str] = field(default_factory=list, compare=False)
 
     def recipe(self) -> dict[str, Any]:
         """All that makes the scores."""
@@ -43,5 +44,8 @@ class LateReranker:
         return scores
 
     def _encoded(self, texts: Sequence[str], side: Side) -> Tokens:
-        found: Tokens = encode_window(self.encoder, texts, side, "und").vectors
+        encoded = encode_window(self.encoder, texts, side, "und")
+        if encoded.halved:
+            self.remarks.append(HALVED)
+        found: Tokens = encoded.vectors
         return found

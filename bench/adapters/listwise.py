@@ -52,6 +52,11 @@ class ListwiseReranker:
             "words": self.words,
         }
 
+    @property
+    def asks(self) -> str:
+        """The address of the language model."""
+        return self.model.endpoint.address.stored
+
     def score_all(self, pairs: Sequence[tuple[Query, Sequence[Doc]]]) -> list[list[float]]:
         """A score for every document, query by query."""
         with ThreadPoolExecutor(self.model.concurrency) as pool:

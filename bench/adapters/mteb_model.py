@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from bench.adapters.complete import nothing_made_up
+from bench.adapters.memory import batch_in_memory
 from bench.encoding import BatchLimits, Side, TokenCount, unit_length
-from bench.errors import BenchError, InputError, MissingError, StoppedError
+from bench.errors import BenchError, InputError, MissingError
 from bench.retriever import Vectors
 from bench.weights import Located, version
 
@@ -160,20 +161,17 @@ class MtebEncoder:
         from mteb.types import PromptType
         from torch.utils.data import DataLoader
 
-        inputs = DataLoader(Dataset.from_dict({"text": texts}), batch_size=len(texts))
-        try:
-            with _quiet():
-                return self._model.encode(
-                    inputs,
-                    task_metadata=self._metadata,
-                    hf_split="test",
-                    hf_subset="default",
-                    prompt_type=PromptType.query if side == "query" else PromptType.document,
-                    batch_size=len(texts),
-                    show_progress_bar=False,
-                )
-        except MemoryError as error:
-            raise StoppedError(f"mteb:{self._entry.name}: the memory is full; what was finished is kept") from error
+        inputs, model = DataLoader(Dataset.from_dict({"text": texts}), batch_size=len(texts)), self._model
+        with batch_in_memory(f"mteb:{self._entry.name}"), _quiet():
+            return model.encode(
+                inputs,
+                task_metadata=self._metadata,
+                hf_split="test",
+                hf_subset="default",
+                prompt_type=PromptType.query if side == "query" else PromptType.document,
+                batch_size=len(texts),
+                show_progress_bar=False,
+            )
 
     @cached_property
     def _model(self) -> Any:

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.adapters.memory import is_full
 from bench.collection import Corpus, Query
-from bench.encoding import BatchLimits, Side, TokenCount, unit_length
+from bench.encoding import BatchLimits, OutOfMemory, Side, TokenCount, unit_length
 from bench.errors import BenchError, InputError, StoppedError
 from bench.ranking import Ranking, Run
 from bench.retriever import Retriever, Vectors
@@ -77,6 +78,13 @@ class OwnRetriever:
         with _their_code(self._name, StoppedError):
             self._model.index(corpus, workdir)
 
+    def index_bytes(self) -> int | None:
+        """What the object says of the size of its index, None if it says nothing."""
+        if not hasattr(self._model, "index_bytes"):
+            return None
+        with _their_code(self._name, StoppedError):
+            return int(self._model.index_bytes())
+
     def search(self, queries: Sequence[Query], k: int) -> Run:
         with _their_code(self._name, StoppedError):
             run: Any = self._model.search(queries, k)
@@ -103,6 +111,8 @@ def _their_code(name: str, kind: type[BenchError]) -> Iterator[None]:
     except (BenchError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
+        if is_full(error):
+            raise OutOfMemory(f"{name}: the memory is full") from error
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
         lines = "".join([*traceback.format_list(own[-5:]), *traceback.format_exception_only(error)])

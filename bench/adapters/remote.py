@@ -102,6 +102,11 @@ class RemoteEncoder:
             raise StoppedError(f"{self._where}: vectors of {min(widths)} and of {max(widths)} dimensions")
         return unit_length(np.concatenate(vectors))
 
+    @property
+    def asks(self) -> str:
+        """The address, as results name it."""
+        return self._endpoint.address.stored
+
     def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount | None:
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bench.adapters.complete import parts
@@ -26,6 +27,12 @@ def code_of(weights: Located) -> tuple[str, ...]:
     own_modules = (row for row in parts(weights) if not row.type.startswith(("sentence_transformers.", "pylate.")))
     found |= {"." if "--" not in row.type else row.type.partition("--")[0] for row in own_modules}
     return tuple(sorted(found))
+
+
+def code_options(code: Mapping[str, Any] | None) -> dict[str, Any]:
+    """How the library is told the commit of code from another repository; `code` is what a recipe says of it."""
+    commits = [commit for place, commit in (code or {}).items() if place != "."]
+    return {"code_revision": commits[0]} if commits else {}
 
 
 def refuse_untrusted(card: Model, weights: Located, *, trusted: bool) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from bench.collection import Corpus, Doc, Query
 from bench.errors import StoppedError
 from bench.ranking import Ranking, Run, rank
-from bench.retriever import Reranker, Retriever, search_batches
+from bench.retriever import Remarks, Reranker, Retriever, search_batches
 from bench.watch import Watch
 
 # Texts held at once: the corpus is read once for so many, whatever the number of queries.
@@ -31,6 +31,7 @@ class Reranking:
     depth: int
     watch: Watch
     _corpus: Corpus | None = field(default=None, init=False)
+    _said: list[str] = field(default_factory=list, init=False)
 
     @property
     def members(self) -> tuple[Retriever, ...]:
@@ -59,6 +60,13 @@ class Reranking:
                     result |= self._reranked(group, run, k)
             yield result
 
+    def _say(self) -> None:
+        """What the re-ranker has to tell, each remark once."""
+        for text in self.reranker.remarks if isinstance(self.reranker, Remarks) else ():
+            if text not in self._said:
+                self._said.append(text)
+                self.watch.say(text)
+
     def _groups(self, queries: Sequence[Query]) -> Iterator[Sequence[Query]]:
         size = max(1, _TEXTS // self.depth)
         return (queries[start : start + size] for start in range(0, len(queries), size))
@@ -70,6 +78,7 @@ class Reranking:
         texts = dict(zip(wanted, self._corpus.texts(wanted), strict=True))
         pairs = [(query, [Doc(doc, texts[doc]) for doc in heads[query.id]]) for query in queries]
         scored = self.reranker.score_all(pairs)
+        self._say()
         return {
             query.id: _joined(docs, scores, run[query.id], k, query.id)
             for (query, docs), scores in zip(pairs, scored, strict=True)

@@ -48,6 +48,11 @@ class LanguageModelRewriter:
             "form": self.form,
         }
 
+    @property
+    def asks(self) -> str:
+        """The address of the language model."""
+        return self.model.endpoint.address.stored
+
     def rewrite(self, queries: Sequence[Query], language: str) -> list[Query]:
         """The queries under their own ids; `language` is that of the documents."""
         # Not str.format: braces in a query are the user's text.

@@ -16,7 +16,8 @@ import numpy as np
 
 from bench.adapters.complete import nothing_made_up, parts, refuse_incomplete
 from bench.adapters.families import DENSE, Family
-from bench.adapters.remote_code import UNTRUSTED
+from bench.adapters.memory import batch_in_memory, is_full
+from bench.adapters.remote_code import UNTRUSTED, code_options
 from bench.encoding import BatchLimits, Side, TokenCount
 from bench.errors import InputError, MissingError, StoppedError
 from bench.forms import SINGLE
@@ -109,10 +110,8 @@ class SentenceTransformerEncoder:
 
     def encode(self, texts: Sequence[str], side: Side, language: str) -> Any:
         """One forward pass over the texts, in the form of the family."""
-        import torch
-
         encode = self.model.encode_query if side == "query" else self.model.encode_document
-        try:
+        with batch_in_memory(self._weights.name):
             vectors = encode(
                 list(texts),
                 prompt=self.prompt(side),
@@ -120,10 +119,6 @@ class SentenceTransformerEncoder:
                 show_progress_bar=False,
                 **self._family.options,
             )
-        except torch.OutOfMemoryError as error:
-            raise StoppedError(
-                f"{self._weights.name}: the device's memory is full; what was finished is kept"
-            ) from error
         return self._family.convert(vectors, self._similarity)
 
     def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount:
@@ -175,6 +170,7 @@ class SentenceTransformerEncoder:
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         settings = self._settings
+        code = code_options(settings.remote_code)
         try:
             with nothing_made_up(self._weights.name):
                 model = getattr(sentence_transformers, self._family.library)(
@@ -182,26 +178,20 @@ class SentenceTransformerEncoder:
                     device=settings.device,
                     trust_remote_code=settings.trust_remote_code,
                     local_files_only=True,
-                    model_kwargs={"dtype": getattr(torch, settings.dtype), **self._code},
-                    config_kwargs=self._code,
+                    model_kwargs={"dtype": getattr(torch, settings.dtype), **code},
+                    config_kwargs=code,
                 )
         except MissingError:
             raise
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise StoppedError(f"{self._weights.name}: there is not enough memory for these weights") from error
         except Exception as error:  # tokenizers and safetensors raise nothing more special for a damaged file
+            if is_full(error):
+                raise StoppedError(f"{self._weights.name}: there is not enough memory for these weights") from error
             if "trust_remote_code" in str(error) and not settings.trust_remote_code:
                 raise InputError(f"{self._weights.name}: {UNTRUSTED}") from error
             raise MissingError(f"{self._weights.name}: cannot load these weights: {error}") from error
         self._set_pooling(model)
         self._set_lengths(model)
         return model
-
-    @property
-    def _code(self) -> dict[str, Any]:
-        """The commit of code from another repository, as the library takes it."""
-        commits = [commit for place, commit in (self._settings.remote_code or {}).items() if place != "."]
-        return {"code_revision": commits[0]} if commits else {}
 
     def _set_pooling(self, model: Any) -> None:
         """The card's pooling in the place of the folder's own."""

@@ -65,6 +65,10 @@ class SparseRetriever:
             self._segments.append(_written(rows, folder / str(number), start))
             start += rows.shape[0]
 
+    def index_bytes(self) -> int:
+        """The bytes of the postings."""
+        return sum(path.stat().st_size for segment in self._segments for path in segment.folder.iterdir())
+
     def search(self, queries: Sequence[Query], k: int) -> Run:
         """The exact top k of every query."""
         if not queries:

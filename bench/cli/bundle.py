@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,25 @@ def bundle(languages: tuple[str, ...], out: Path, accept_licences: bool, **given
 
     On another machine the command that MANIFEST.json names repeats the run without the network: --offline --data DIR.
     """
+    manifest = _packed(languages, out, accept_licences, given)
+    if given["as_json"]:
+        print_json({"folder": str(out), **manifest})
+        return
+    size = sum(file["bytes"] for file in manifest["files"])
+    click.echo(f"{out}: {len(manifest['files'])} files, {size / _MEGABYTE:,.1f} MB")
+    click.echo(f"  in that folder: {shlex.join(manifest['command'])}")
+    for need in manifest["needs"]:
+        note(f"  needs {need}", quiet=given["quiet"])
+
+
+def _packed(languages: tuple[str, ...], out: Path, accept_licences: bool, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Pack, with progress; the manifest."""
     from bench.api import planned
     from bench.bundle import bundle as pack
     from bench.cli.interrupt import EXIT_CODE, stopping
     from bench.cli.transfers import ShownTransfers
     from bench.expression import split_list
 
-    quiet, as_json = given["quiet"], given["as_json"]
     plan = planned(
         given["model"],
         given["task"],
@@ -45,33 +58,17 @@ def bundle(languages: tuple[str, ...], out: Path, accept_licences: bool, **given
         weights=given["weights"],
         **{name: given[name] for name in _PLANNED},
     )
-    watch = ShownTransfers(quiet=quiet or as_json)
+    watch = ShownTransfers(quiet=given["quiet"] or given["as_json"])
 
     def farewell() -> None:
         watch.close()
         say("bench: interrupted: nothing is kept of the bundle", colour="red")
 
-    folders = [Path(text) for text in split_list(given["weights"] or "")]
+    own = {"weights": [Path(text) for text in split_list(given["weights"] or "")], "cards": given["cards"]}
     try:
         with stopping(farewell):
-            manifest = pack(
-                plan,
-                given["model"],
-                out,
-                weights=folders,
-                cards=given["cards"],
-                accept_licences=accept_licences,
-                watch=watch,
-            )
+            return pack(plan, given["model"], out, accept_licences=accept_licences, watch=watch, **own)
     except KeyboardInterrupt as error:
         raise click.exceptions.Exit(EXIT_CODE) from error  # The farewell has been said.
     finally:
         watch.close()
-    if as_json:
-        print_json({"folder": str(out), **manifest})
-        return
-    size = sum(file["bytes"] for file in manifest["files"])
-    click.echo(f"{out}: {len(manifest['files'])} files, {size / _MEGABYTE:,.1f} MB")
-    click.echo(f"  in that folder: {shlex.join(manifest['command'])}")
-    for need in manifest["needs"]:
-        note(f"  needs {need}", quiet=quiet)

@@ -146,7 +146,7 @@ def _recipes(model: str, folder: Path, cards: Path | None) -> set[str]:
     name = stored_name(model)
     named = {recipe for recipe, names in models_by_recipe(folder / "results").items() if name in names}
     try:
-        system = resolve(model, Registry(cards), Options(offline=True))
+        system = resolve(model, Registry(cards), Options(offline=True, allow_pickle=True))
     except BenchError:
         if named:
             return named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -30,6 +31,11 @@ def doctor(network: bool, cache: Path | None, cards: Path | None, as_json: bool)
 
     marks = {"ok": "ok", "missing": "MISSING", "note": "note"}
     for group in dict.fromkeys(finding.group for finding in findings):
-        rows = [(f.name, marks[f.state], f.found, f.hint) for f in findings if f.group == group]
-        print_table([group, "", "found", "what to do"], rows)
+        listed = [f for f in findings if f.group == group and not (group == "models" and f.state == "note")]
+        if listed:
+            rows = [(f.name, marks[f.state], f.found, f.hint) for f in listed]
+            print_table([group, "", "found", "what to do"], rows)
+    others = Counter(finding.hint for finding in findings if finding.group == "models" and finding.state == "note")
+    for hint, count in others.items():
+        click.echo(f"{count} other models: {hint} (bench models list)")
     click.echo(f"missing: {', '.join(missing)}" if missing else "bench can run here")

@@ -13,7 +13,18 @@ from bench.errors import InputError
 if TYPE_CHECKING:
     from bench.share import Share
 
-_PLANNED = ("split", "weights", "device", "dtype", "data", "cache", "cards", "shard_size", "allow_unpinned")
+_PLANNED = (
+    "split",
+    "weights",
+    "device",
+    "dtype",
+    "data",
+    "cache",
+    "cards",
+    "shard_size",
+    "allow_unpinned",
+    "allow_pickle",
+)
 
 
 @click.command()
@@ -21,7 +32,7 @@ _PLANNED = ("split", "weights", "device", "dtype", "data", "cache", "cards", "sh
 @options.task
 @click.option("--part", metavar="I/N", required=True, help="Which of N parts, from 1; 1/1 is all of it.")
 @options.combined(options.languages, options.split, options.weights, options.device, options.dtype)
-@options.combined(options.shard_size, options.allow_unpinned, options.trust_remote_code)
+@options.combined(options.shard_size, options.allow_unpinned, options.trust_remote_code, options.allow_pickle)
 @options.combined(options.data, options.cache, options.cards, options.offline, options.quiet, options.as_json)
 def encode(models: tuple[str, ...], tasks: tuple[str, ...], part: str, **given: Any) -> None:
     """Fill a share of the vector store, on as many machines as share a cache folder.

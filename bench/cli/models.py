@@ -87,7 +87,8 @@ def show(model: str, cards: Path | None, as_json: bool) -> None:
 
 @models.command()
 @click.argument("model", metavar="M")
-@options.combined(options.weights, options.device, options.dtype, options.trust_remote_code)
+@options.combined(options.weights, options.device, options.dtype)
+@options.combined(options.trust_remote_code, options.allow_pickle)
 @options.combined(options.cards, options.offline, options.as_json)
 def verify(model: str, cards: Path | None, as_json: bool, **given: Any) -> None:
     """Load a model, encode one pair of texts, and show what was sent and what came back."""
@@ -96,9 +97,7 @@ def verify(model: str, cards: Path | None, as_json: bool, **given: Any) -> None:
     from bench.system.verify import verify as look
     from bench.weights import folders_of
 
-    asked = Options(
-        folders_of(given["weights"]), given["device"], given["dtype"], given["trust_remote_code"], given["offline"]
-    )
+    asked = Options(weights=folders_of(given.pop("weights")), **given)
     system = resolve(model, Registry(cards), asked)
     encoders = look(system)
     if as_json:

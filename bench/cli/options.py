@@ -50,6 +50,7 @@ allow_unpinned = click.option(
     "--allow-unpinned", is_flag=True, help="Go on with data that differ from the pins; no entry then."
 )
 trust_remote_code = click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
+allow_pickle = click.option("--allow-pickle", is_flag=True, help="Read weights that are pickled: they can run code.")
 max_memory = click.option(
     "--max-memory", metavar="SIZE", help="Search within so much, such as 2GB; what needs more is refused."
 )

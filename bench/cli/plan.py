@@ -13,7 +13,7 @@ from bench.errors import BenchError, InputError
 
 _PLANNED = (
     *("split", "k", "weights", "device", "dtype", "data", "cache", "cards", "shard_size", "trust_remote_code"),
-    *("max_memory", "max_disk"),
+    *("max_memory", "max_disk", "allow_pickle"),
 )
 
 
@@ -31,7 +31,7 @@ _PLANNED = (
     "--probe", "documents", type=click.IntRange(min=8), default=320, show_default=True, metavar="N",
     help="Documents to encode for it.",
 )  # fmt: skip
-@options.trust_remote_code
+@options.combined(options.trust_remote_code, options.allow_pickle)
 @options.combined(options.data, options.cache, options.cards, options.offline, options.quiet, options.as_json)
 def plan(models: tuple[str, ...], tasks: tuple[str, ...], **given: Any) -> int:
     """Say what a run would cost here: documents, tokens, disk, memory, time by phase with a range, money, energy.

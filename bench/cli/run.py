@@ -15,7 +15,7 @@ from bench.errors import BenchError
 _PLANNED = (
     *("split", "k", "weights", "device", "dtype", "data", "cache", "cards", "output", "limit_docs"),
     *("shard_size", "seed", "drop_self", "note", "allow_unpinned", "trust_remote_code"),
-    *("max_memory", "max_disk"),
+    *("max_memory", "max_disk", "latency", "allow_pickle"),
 )
 
 
@@ -39,7 +39,12 @@ _PLANNED = (
 @click.option("--note", metavar="TEXT", help="Explain this run's flags: kept and shown with its numbers.")
 @click.option("--drop-self", is_flag=True, help="With path:DIR: no query finds the document that has its id.")
 @options.allow_unpinned
-@options.trust_remote_code
+@options.combined(options.trust_remote_code, options.allow_pickle)
+@click.option(
+    "--latency/--no-latency",
+    default=None,
+    help="Time single queries always or never; else where it costs little.",
+)
 @click.option("--no-board", is_flag=True, help="Write no leaderboard entry.")
 @click.option("--output", type=options.FOLDER, metavar="DIR", help="Where runs and per-query scores go.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and look that everything is there.")

@@ -17,7 +17,7 @@ from bench.registry import Registry
 from bench.task import COUNTS, Task
 
 if TYPE_CHECKING:
-    from bench.leaderboard.printed import PrintedRow
+    from bench.leaderboard.audit.printed import PrintedRow
 
 _DIGITS = 12  # Of a digest; all of them are in --json.
 _NUMBERS = (*COUNTS, "shards")
@@ -80,7 +80,7 @@ def _cells(card: Task) -> tuple[str, str, str, str]:
 @options.combined(options.board, options.cards, options.as_json)
 def show(task: str, board: Path, cards: Path | None, as_json: bool) -> None:
     """A benchmark's card in full: the pins of its languages, and the numbers that its references print."""
-    from bench.leaderboard.figures import reported_rows
+    from bench.leaderboard.reported.figures import reported_rows
 
     registry = Registry(cards)
     card = registry.task(task)

@@ -15,7 +15,7 @@ from bench.contamination import Statement, contamination, joined, nothing_known
 from bench.errors import BenchError
 from bench.expression import Call, Expression, Kind, Name, Staged, Weighted, leaves, parse_expression, stages
 from bench.leaderboard.imported import imported_models
-from bench.leaderboard.imported_models import Model
+from bench.leaderboard.imported.models import Model
 from bench.model import Training
 from bench.places import shipped
 from bench.relatives import is_language_model

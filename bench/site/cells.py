@@ -14,7 +14,7 @@ SATURATED, BEST, FLAGGED, EXPLAINED = "s", "b", "f", "e"
 
 
 class Cell(NamedTuple):
-    """`marks` are letters, `title` is what stands beside a number on demand, `less` what a measured one has more."""
+    """`marks` are letters, `title` is what stands beside a number on demand, `more` what a measured one has more."""
 
     value: float | None
     marks: str = ""

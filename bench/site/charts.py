@@ -9,7 +9,9 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
 
 from bench.errors import MissingError
 from bench.formats.escapes import one_line
@@ -169,10 +171,10 @@ def _scatter(chart: Scatter, figure: Figure) -> None:
     axes.set_xscale("log")
     named = sorted(point for _, points in chart.groups for point in points if point.name)
     if named:
-        where = "post" if named[0].y < named[-1].y else "pre"
+        where: Literal["post", "pre"] = "post" if named[0].y < named[-1].y else "pre"
         axes.step([p.x for p in named], [p.y for p in named], where=where, color=_MUTED, linewidth=1, dashes=(4, 3))
     for at, (name, points) in enumerate(chart.groups):
-        edge = {"markeredgecolor": _INK, "markeredgewidth": 0.4}
+        edge: dict[str, Any] = {"markeredgecolor": _INK, "markeredgewidth": 0.4}
         axes.plot([p.x for p in points], [p.y for p in points], label=_plain(name), **_mark(at), **edge)
     _scatter_ticks(axes, chart)
     _scatter_names(axes, named)
@@ -201,7 +203,7 @@ def _scatter_names(axes: Axes, named: Sequence[Point]) -> None:
     axes.set_ylim(low, high + 0.06 * (high - low))
     axes.set_xlim(axes.get_xlim())
     scale = 72 / axes.figure.dpi
-    points = [axes.transData.transform(xy) * scale for line in axes.lines for xy in line.get_xydata()]
+    points = [axes.transData.transform(xy) * scale for line in axes.lines for xy in np.asarray(line.get_xydata())]
     taken = [(x - 1, y - 1, x + 1, y + 1) for x, y in points]
     for point in sorted(named, key=lambda p: -p.y):
         x, y = axes.transData.transform((point.x, point.y)) * scale
@@ -211,7 +213,7 @@ def _scatter_names(axes: Axes, named: Sequence[Point]) -> None:
             box = (start, y + dy, start + len(name) * _LETTER, y + dy + 9)
             if box[0] > _LEFT and box[2] < WIDTH - 4 and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                style = {"color": _INK, "fontsize": 9, "parse_math": False}
+                style: dict[str, Any] = {"color": _INK, "fontsize": 9, "parse_math": False}
                 axes.annotate(name, (point.x, point.y), (dx, dy), textcoords="offset points", ha=side, **style)
                 break
 

@@ -13,7 +13,7 @@ from bench.errors import BenchError, MissingError
 from bench.leaderboard import entries
 from bench.leaderboard.cards import shipped_task
 from bench.leaderboard.imported import imported_models
-from bench.leaderboard.imported_models import Models
+from bench.leaderboard.imported.models import Models
 from bench.leaderboard.releases import entry_of, read_release, release_versions
 from bench.leaderboard.standings import standings
 from bench.model import Model

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from bench.files import digest
 from bench.leaderboard.audit import CHECKS
-from bench.leaderboard.figures import reported_rows
-from bench.leaderboard.printed import AVERAGE, Finding, PrintedRow
+from bench.leaderboard.audit.printed import AVERAGE, Finding, PrintedRow
 from bench.leaderboard.reported import audited
+from bench.leaderboard.reported.figures import reported_rows
 from bench.site.data import SiteData
 from bench.site.names import web_address
 from bench.site.sheets import Sheet
@@ -54,7 +54,7 @@ class Audit(NamedTuple):
     sheet: Sheet
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         return sum(len(check.found) for check in self.checks)
 
 

@@ -56,7 +56,7 @@ def news_of(site: SiteData) -> Step | None:
     """What is new: since the last release where anything is, else what that one brought; None without releases."""
     steps = steps_of(site) if site.versions else []
     told = [step for step in steps if step.before is not None and (step.changes or step.files)]
-    return (told or steps[1:] or [None])[0]
+    return next(iter(told or steps[1:]), None)
 
 
 def _step(site: SiteData, old: Release | None, new: Release) -> Step:

@@ -13,7 +13,7 @@ from bench.files import digest, dump_json, read_json, write_whole
 
 def kept(cache: Path | None, made_of: Mapping[str, Any], compute: Callable[[], Any]) -> Any:
     """What `compute` gives, as JSON gives it back; from the cache where the same was computed before."""
-    made = {"bench": bench.__version__} | made_of
+    made = {"bench": bench.__version__, **made_of}
     if cache is None:
         return compute()
     path = cache / "site" / f"{digest(made)[:32]}.json"

@@ -226,7 +226,7 @@ def _own_language(site: SiteData, stem: str, tables: Mapping[str, list[Result]],
         "Preference for one's own language",
         f"{measure} by language of the question, where the answer is in the same language and where it is in another, "
         f"of {', '.join(name for name, _ in panels)}.",
-        "The longer the line, the more the language of an answer counts; a model that minds the content alone has none.",
+        "The longer the line, the more the language of an answer counts; one that minds the content alone has none.",
         Pairs(measure, names, languages, tuple(panels)),
         ("system", "question", "answer", measure),
         rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ def speed_of(entry: Entry) -> Speed | None:
 
 def _encoding(block: Mapping[str, Any], side: str) -> float:
     encoders: Sequence[Mapping[str, Any]] = block["recipe"]["encoders"]
-    return sum(encoder[side]["seconds"] for encoder in encoders)
+    return math.fsum(encoder[side]["seconds"] for encoder in encoders)
 
 
 def _phases(seconds: Mapping[str, float], names: Sequence[str]) -> float:

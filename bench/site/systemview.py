@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from bench.leaderboard.imported_models import Model as Described
+from bench.leaderboard.imported.models import Model as Described
 from bench.model import Model
 from bench.site.cells import flag_text, number
 from bench.site.columns import MOST, subsets_of

@@ -133,9 +133,8 @@ def _cell(
 
 
 def _saturated(result: Result, measure: str, column: Column) -> str:
-    if result["kind"] != "measured" or column.is_mean:
-        return ""
-    return SATURATED if measure in result["languages"][column.code].get("saturated", ()) else ""
+    row = result["languages"].get(column.code) or {}
+    return SATURATED if not column.is_mean and measure in row.get("saturated", ()) else ""
 
 
 def _said(cell: Mapping[str, Any]) -> list[str]:

@@ -59,7 +59,7 @@ def main_measure(site: SiteData, task: str) -> str:
     names = [result["main_measure"] for result in site.by_task[task]]
     if card and any(card.measures[0] in result["measures"] for result in site.by_task[task]):
         return str(card.measures[0])
-    return max(sorted(set(names)), key=names.count)
+    return str(max(sorted(set(names)), key=names.count))
 
 
 def shown_measures(site: SiteData, task: str) -> list[str]:

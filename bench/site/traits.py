@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bench.entry import Entry
 from bench.errors import BenchError
 from bench.expression import Name, leaves, parse_expression
-from bench.leaderboard.imported_models import Model as Described
+from bench.leaderboard.imported.models import Model as Described
 from bench.model import Model
 
 METHODS = ("dense", "late", "sparse", "lexical", "fusion", "reranked", "feedback", "rewritten", "own code")

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.adapters.complete import refuse_other_architecture
 from bench.adapters.families import DENSE, LATE, LEARNED_SPARSE
+from bench.adapters.pickled import refuse_pickled
 from bench.adapters.remote_code import pinned_code, refuse_untrusted
 from bench.adapters.sentence_transformer import SentenceTransformerEncoder, Settings
 from bench.adapters.two_towers import TwoTowers
@@ -90,6 +91,8 @@ def _encoder(context: Context, card: Model, weights: Located) -> TextEncoder:
     dtype = context.options.dtype or card.dtypes[0]
     if dtype not in card.dtypes:
         raise InputError(f"{card.name}: --dtype {dtype}: its card allows {', '.join(card.dtypes)}")
+    head: Any = card.kind if card.settings.get("head") else None
+    _refuse_pickled(context, weights, head)
     settings = Settings(
         prompts=filled(card, context.instruction),
         pooling=card.pooling,
@@ -100,11 +103,18 @@ def _encoder(context: Context, card: Model, weights: Located) -> TextEncoder:
         trust_remote_code=context.options.trust_remote_code,
         remote_code=pinned_code(weights, trusted=context.options.trust_remote_code, offline=context.options.offline),
     )
-    if card.settings.get("head"):
+    if head:
         from bench.adapters.bge_m3 import BgeM3Head
 
-        return BgeM3Head(SentenceTransformerEncoder(weights, settings), weights, card.kind)  # type: ignore[arg-type]
+        return BgeM3Head(SentenceTransformerEncoder(weights, settings), weights, head)
     return SentenceTransformerEncoder(weights, settings, FAMILIES[card.kind])
+
+
+def _refuse_pickled(context: Context, weights: Located, head: Any) -> None:
+    from bench.adapters.bge_m3 import head_file
+
+    own = [name for name in (head_file(weights, head),) if name.endswith(".pt")] if head else []
+    refuse_pickled(weights, allowed=context.options.allow_pickle, heads=own)
 
 
 def filled(card: Model, instruction: str | None) -> Sides | None:

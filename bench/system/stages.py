@@ -23,13 +23,17 @@ RM3 = "rm3(10), rm3(10, terms=10, original=0.5)"
 def cross(context: Context, tree: Staged) -> System:
     """`a >> cross:NAME[50]`: re-ranked by a cross-encoder: a card, a model of the hub, a folder."""
     from bench.adapters.cross_encoder import CrossEncoderReranker
+    from bench.adapters.pickled import refuse_pickled
+    from bench.adapters.remote_code import UNTRUSTED, code_of, pinned_code
 
     rest = tree.stage.rest or ""
     name, weights, length = cross_encoder(context, rest)
     options = context.options
-    reranker = CrossEncoderReranker(
-        weights, max_length=length, device=options.device, trust_code=options.trust_remote_code
-    )
+    refuse_pickled(weights, allowed=options.allow_pickle)
+    if code_of(weights) and not options.trust_remote_code:
+        raise InputError(f"{weights.name}: {UNTRUSTED}")
+    code = pinned_code(weights, trusted=options.trust_remote_code, offline=options.offline)
+    reranker = CrossEncoderReranker(weights, max_length=length, device=options.device, code=code)
     return reranked(context, tree, reranker, name, (weights,))
 
 

@@ -23,7 +23,8 @@ class Options:
     """What the command line says of how models run; None leaves it to the card.
 
     `weights` are one folder, or two: the query's and the passage's encoder. `cache` is where replies of endpoints are
-    kept, None to keep none; `bundled` holds the models of the hub that a bundle brings along.
+    kept, None to keep none; `bundled` holds the models of the hub that a bundle brings along. `allow_pickle` lets weights
+    be read from pickles.
     """
 
     weights: tuple[Path, ...] | None = None
@@ -33,6 +34,7 @@ class Options:
     offline: bool = False
     cache: Path | None = None
     bundled: Path | None = None
+    allow_pickle: bool = False
 
 
 @dataclass(frozen=True)

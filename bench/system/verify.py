@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.encoding import Side, TextEncoder
+from bench.encoding import Side, TextEncoder, encode_batch
 from bench.forms import form_of
 from bench.system.value import System
 
@@ -30,9 +30,9 @@ def verify(system: System) -> list[dict[str, Any]]:
 def _encoder(encoder: TextEncoder) -> dict[str, Any]:
     start = time.perf_counter()
     form = form_of(encoder)
-    query = _encoded(encoder, [QUERY], "query")
+    query = encode_batch(encoder, [QUERY], "query", "en")
     seconds = time.perf_counter() - start
-    documents = _encoded(encoder, [DOCUMENT, OTHER], "document")
+    documents = encode_batch(encoder, [DOCUMENT, OTHER], "document", "en")
     fit = form.dimension(query) == form.dimension(documents)
     scores = form.scores(query, documents)[0] if fit else np.array([np.nan, np.nan])
     start = time.perf_counter()
@@ -49,12 +49,6 @@ def _encoder(encoder: TextEncoder) -> dict[str, Any]:
         "texts_per_second": round(speed, 1),
         "environment": encoder.environment(),
     }
-
-
-def _encoded(encoder: TextEncoder, texts: list[str], side: Side) -> Any:
-    form = form_of(encoder)
-    batch = form.checked(encoder.encode(texts, side, "en"), len(texts))
-    return form.gathered([(np.arange(len(texts)), batch)], len(texts))
 
 
 def _side(encoder: TextEncoder, side: Side, text: str, vectors: Any) -> dict[str, Any]:

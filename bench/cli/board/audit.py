@@ -17,8 +17,8 @@ def audit(board: Path, strict: bool, quiet: bool, as_json: bool) -> int:
     """Check printed tables against themselves: averages, repeated rows, moved cells, values that cannot be."""
     from bench.cli.sheet import print_gap, print_paragraph, print_title
     from bench.leaderboard.audit import CHECKS
-    from bench.leaderboard.figures import check_folder, reported_rows
     from bench.leaderboard.reported import audited
+    from bench.leaderboard.reported.figures import check_folder, reported_rows
 
     check_folder(board)
     rows = reported_rows(board)

@@ -25,8 +25,8 @@ def import_(
     A file that is no result is named and left out.
     """
     from bench.cli.sheet import print_table
-    from bench.leaderboard.imported_flags import is_pinned
-    from bench.leaderboard.importing import import_mteb
+    from bench.leaderboard.imported.flags import is_pinned
+    from bench.leaderboard.imported.importing import import_mteb
 
     if commit is not None and not is_pinned(commit):
         raise InputError(f"--commit {commit}: expected the 40 hex digits of a commit")

@@ -19,8 +19,8 @@ from bench.errors import unknown
 def reported(board: Path, tasks: tuple[str, ...], quiet: bool, as_json: bool) -> None:
     """Print what papers and other projects report, with source and table, and the difference to what was measured."""
     from bench.leaderboard import entries
-    from bench.leaderboard.figures import check_folder
     from bench.leaderboard.reported import difference, reported_results
+    from bench.leaderboard.reported.figures import check_folder
     from bench.summary import result_of
 
     check_folder(board)

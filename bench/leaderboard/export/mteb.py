@@ -20,9 +20,9 @@ from bench.leaderboard import read_entry
 from bench.leaderboard.cards import shipped_task
 from bench.leaderboard.export.status import status_of
 from bench.leaderboard.imported import imported_tasks
-from bench.leaderboard.imported_table import Table, read_table
-from bench.leaderboard.importing import COLUMNS, FOLDER, HEADINGS
-from bench.leaderboard.mteb_results import MAIN, MEASURES
+from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS
+from bench.leaderboard.imported.mteb_results import MAIN, MEASURES
+from bench.leaderboard.imported.table import Table, read_table
 
 Result = Mapping[str, Any]
 File = tuple[str, dict[str, Any]]

@@ -181,5 +181,5 @@ def _counts(card: Task, split: str, subsets: Sequence[str]) -> Iterator[dict[str
 def _script(stem: str, tables: Sequence[Table]) -> bytes:
     """The values of all measures as a script, which a page from disk may load where it may not fetch."""
     value = {table.measure: table.data() for table in tables}
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     return f"(window.BENCH_DATA=window.BENCH_DATA||{{}})[{json.dumps(stem)}]={text};\n".encode()

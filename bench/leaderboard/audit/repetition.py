@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from bench.leaderboard.printed import Finding, PrintedRow, average_fits
+from bench.leaderboard.audit.printed import Finding, PrintedRow, average_fits
 from bench.measure import Measure
 
 # Two unrelated cells of three digits are equal about once in fifty times, so four of them by chance in one pair of rows

@@ -10,10 +10,9 @@ from typing import Any
 from bench.entry import mean_of
 from bench.errors import BenchError, InputError, MissingError
 from bench.files import digest
-from bench.leaderboard.faults import Fault
-from bench.leaderboard.recomputed import EXACT
 from bench.leaderboard.releases import Release, Released, entry_of, parsed_release
-from bench.leaderboard.stored import Finding
+from bench.leaderboard.verify.faults import Fault, Finding
+from bench.leaderboard.verify.recomputed import EXACT
 
 _FIELDS = {"format", "bench", "digest", "version", "date", "entries", "files"}
 
@@ -51,12 +50,25 @@ def _entries(board: Path, release: Release) -> Iterator[Finding]:
         if digest({"identity": row.identity, "numbers": row.numbers}) != row.digest:
             yield "digest", f"{row.name}: its identity and numbers are not those of its digest"
         yield from _means(row)
+        yield from _heading(row)
         try:
             entry_of(board, row)
         except MissingError:
             yield "release", f"{row.name} ({digest(row.identity)[:8]}): no entry has these numbers any more"
         except BenchError:
             yield "release", f"{row.name}: its entry cannot be read"
+
+
+def _heading(row: Released) -> Iterator[Finding]:
+    """Whether the result says what its identity and languages say."""
+    result, count = row.result, len(row.result["languages"])
+    stated = {key: result[key] for key in ("model", "task", "split", "complete", "partial", "identity")}
+    right: dict[str, Any] = {key: row.identity[key] for key in ("model", "task", "split")}
+    of = count + len(result["missing"])
+    right |= {"complete": count == of, "partial": f"{count}/{of}", "identity": digest(row.identity)[:8]}
+    for key, value in right.items():
+        if stated[key] != value:
+            yield "derived", f"{row.name}: {key}: expected {value!r}, found {stated[key]!r}"
 
 
 def _means(row: Released) -> Iterator[Finding]:

@@ -11,11 +11,11 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.files import file_sha256
-from bench.leaderboard import figures
-from bench.leaderboard.faults import Fault
-from bench.leaderboard.imported_models import read_models
-from bench.leaderboard.imported_table import Table, read_table
-from bench.leaderboard.importing import COLUMNS, FOLDER, HEADINGS, INDEX, line_of, read_index
+from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS, INDEX, line_of, read_index
+from bench.leaderboard.imported.models import read_models
+from bench.leaderboard.imported.table import Table, read_table
+from bench.leaderboard.reported import figures
+from bench.leaderboard.verify.faults import Fault
 
 _INDEX_FIELDS = {"format", "source", "licence", "commit", "models", "tasks"}
 _LINE_FIELDS = {"task", "file", "sha256", "languages", "dropped"}
@@ -68,7 +68,9 @@ def imported_faults(board: Path) -> Iterator[Fault]:
     for name, line in lines.items():
         if line["file"] in whole:
             for check, message in _task(folder, name, line):
-                yield Fault(index if check in ("derived", "unknown field") else f"{FOLDER}/{line['file']}", check, message)
+                yield Fault(
+                    index if check in ("derived", "unknown field") else f"{FOLDER}/{line['file']}", check, message
+                )
 
 
 def _files(folder: Path) -> list[Path]:

@@ -14,9 +14,9 @@ from typing import Any
 from bench.entry import mean_of
 from bench.errors import InputError
 from bench.leaderboard.audit import audit
+from bench.leaderboard.audit.printed import Finding, PrintedRow
 from bench.leaderboard.cards import shipped_task
-from bench.leaderboard.figures import FOLDER, reported_rows
-from bench.leaderboard.printed import Finding, PrintedRow
+from bench.leaderboard.reported.figures import FOLDER, reported_rows
 
 
 def audited(rows: Sequence[PrintedRow]) -> list[Finding]:

@@ -40,13 +40,15 @@ _MACRO = {
 
 def claims(languages: Collection[str] | None, wanted: Sequence[str]) -> bool:
     """Whether a model that names its languages (`eng-Latn`) names those wanted; one that names none may claim all."""
-    if not languages:
-        return True
-    claimed = {_language(code) for code in languages}
-    return all(_language(code) in claimed for code in wanted)
+    return not languages or _languages(tuple(wanted)) <= _languages(tuple(languages))
 
 
 @cache
+def _languages(codes: tuple[str, ...]) -> frozenset[str]:
+    """The languages behind some codes; a model may claim hundreds."""
+    return frozenset(map(_language, codes))
+
+
 def _language(code: str) -> str:
     language = code.partition("-")[0]
     return _MACRO.get(language, language)

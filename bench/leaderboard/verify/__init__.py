@@ -12,17 +12,17 @@ from typing import Any, Protocol
 from bench.collection import Qrels
 from bench.entry import Entry
 from bench.errors import BenchError, InputError, MissingError
-from bench.files import digest
+from bench.files import canonical_json, digest
 from bench.formats.trec import read_run
-from bench.leaderboard import NOT_TASKS, RELEASES, SUPERSEDED, read_entry
-from bench.leaderboard.borrowed import imported_faults, reported_faults
-from bench.leaderboard.faults import Fault
-from bench.leaderboard.frozen import release_faults
-from bench.leaderboard.noise import FOLDER as NOISE
+from bench.leaderboard import RELEASES, SUPERSEDED, read_entry
 from bench.leaderboard.noise import noise_findings
-from bench.leaderboard.recomputed import flag_findings, row_findings, run_findings
-from bench.leaderboard.stored import Finding, findings
 from bench.leaderboard.upgrade import upgraded
+from bench.leaderboard.verify.borrowed import imported_faults, reported_faults
+from bench.leaderboard.verify.faults import Fault, Finding
+from bench.leaderboard.verify.frozen import release_faults
+from bench.leaderboard.verify.layout import entry_files, noise_files, strays
+from bench.leaderboard.verify.recomputed import flag_findings, row_findings, run_findings
+from bench.leaderboard.verify.stored import findings
 from bench.measure import Measure
 from bench.perquery import Row, read_rows, unknown_columns
 from bench.task import Task
@@ -73,9 +73,9 @@ class Verified:
 def verify(board: Path, known: Known | None = None, runs: Path | None = None) -> Verified:
     """Look at every file of a board; `runs` is a folder of results (`<task>/<stem>/`) whose runs are scored again."""
     done = Verified()
-    done.faults += _strays(board)
+    done.faults += strays(board)
     seen: dict[str, list[str]] = {}
-    for path in _json_files(board):
+    for path in entry_files(board):
         where = path.relative_to(board).as_posix()
         stored = check_entry(path, path.with_suffix(".parquet"), where, done, known, _runs_of(path, runs))
         done.entries += 1
@@ -87,7 +87,7 @@ def verify(board: Path, known: Known | None = None, runs: Path | None = None) ->
     for places in seen.values():
         if len(places) > 1:
             done.add(places[1], [("duplicate", f"{places[0]} has the same identity")])
-    for path in _noise_files(board):
+    for path in noise_files(board):
         done.faults += _noise_faults(board, path, done)
     for path in sorted((board / RELEASES).glob("*.json")):
         done.releases += 1
@@ -113,6 +113,8 @@ def check_entry(
         return None  # Nothing can be computed again from this.
     entry = Entry.from_dict(value, where)
     done.add(where, _by_card(entry, known))
+    if known is not None and known.task(entry.identity["task"]) is None:
+        done.unread.append(f"{where}: no card of {entry.identity['task']}: not compared with one, and not scored again")
     rows = _rows(scores, where, done)
     if rows is None:
         return Stored(path, entry, [], runs)
@@ -136,7 +138,9 @@ def _value(path: Path, where: str, done: Verified) -> dict[str, Any] | None:
 def strict_json(path: Path) -> Any:
     """The JSON value of a file; InputError where it is not strict JSON, one key twice included."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        canonical_json(value)  # 1e999 and half a surrogate pair can be read, and not be written.
+        return value
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"not strict JSON: {error}") from error
 
@@ -174,8 +178,7 @@ def _rows(path: Path, where: str, done: Verified) -> list[Row] | None:
 def _again(stored: Stored, where: str, known: Known, done: Verified) -> None:
     """Score the runs again, and look whether the flags are there."""
     card = known.task(stored.entry.identity["task"])
-    if card is None:
-        done.unread.append(f"{where}: no card of {stored.entry.identity['task']}: nothing scored again")
+    if card is None:  # That is said already.
         return
     for subset in (code for code in stored.entry.languages if code in card.languages):
         qrels = known.qrels(card, stored.entry.identity["split"], subset)
@@ -238,42 +241,6 @@ def _runs_of(path: Path, runs: Path | None) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _json_files(board: Path) -> list[Path]:
-    tasks = [folder for folder in board.iterdir() if folder.is_dir() and _is_task(folder)]
-    return sorted(path for folder in tasks for at in (folder, folder / SUPERSEDED) for path in at.glob("*.json"))
-
-
-def _is_task(folder: Path) -> bool:
-    return folder.name not in NOT_TASKS and not folder.name.startswith(".")
-
-
-def _strays(board: Path) -> Iterator[Fault]:
-    """Files that no part of a board is: left over, without their other half, or in no place of it."""
-    for path in sorted(board.rglob("*")):
-        parts = path.relative_to(board).parts
-        where = "/".join(parts)
-        if path.is_symlink():
-            yield Fault(where, "stray", "a link: what it leads to is no part of the board")
-            continue
-        if path.is_dir() or parts[0] in (".locks", "imported", "reported") or parts in _BESIDE:
-            continue
-        in_task = len(parts) == 2 or (len(parts) == 3 and parts[1] == SUPERSEDED)
-        if len(parts) == 3 and parts[1] == NOISE and path.suffix == ".json":
-            if not path.parents[1].joinpath(path.name).exists():
-                yield Fault(where, "stray", "a noise floor without its entry")
-            continue
-        release = parts[0] == RELEASES
-        if path.name.startswith(".") or not in_task or path.suffix not in ((".json",) if release else _HALVES):
-            yield Fault(where, "stray", "this does not belong on a board")
-        elif path.suffix == ".parquet" and not path.with_suffix(".json").exists():
-            yield Fault(where, "scores missing", "per-query scores without their entry")
-
-
-def _noise_files(board: Path) -> list[Path]:
-    found = sorted(board.glob(f"*/{NOISE}/*.json"))
-    return [path for path in found if path.parents[1].joinpath(path.name).is_file()]
-
-
 def _noise_faults(board: Path, path: Path, done: Verified) -> list[Fault]:
     where = path.relative_to(board).as_posix()
     value = _value(path, where, done)
@@ -282,7 +249,3 @@ def _noise_faults(board: Path, path: Path, done: Verified) -> list[Fault]:
     except BenchError:  # That is a fault of its own.
         return []
     return [Fault(where, check, message) for check, message in noise_findings(value, entry)] if value else []
-
-
-_HALVES = (".json", ".parquet")
-_BESIDE = {("README.md",), (".gitignore",), (".gitattributes",)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from bench.leaderboard.printed import EPSILON, Finding, Printed, PrintedRow, average_fits
+from bench.leaderboard.audit.printed import EPSILON, Finding, Printed, PrintedRow, average_fits
 from bench.measure import Measure
 
 Counted = Callable[[str, str, str], int | None]

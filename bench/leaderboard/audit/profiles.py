@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.leaderboard.printed import Finding, PrintedRow
+from bench.leaderboard.audit.printed import Finding, PrintedRow
 
 # With fewer languages a move of one column fits as well by chance as the order that was printed.
 _LANGUAGES = 8

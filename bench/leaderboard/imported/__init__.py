@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from bench.entry import mean_of
 from bench.leaderboard.cards import shipped_task
-from bench.leaderboard.imported_flags import claims, dropped_flag, revision_flag, score_flags, slight_ties
-from bench.leaderboard.imported_models import Model, Models, read_models
-from bench.leaderboard.imported_table import Table, read_table
-from bench.leaderboard.importing import COLUMNS, FOLDER, HEADINGS, INDEX, read_index
-from bench.leaderboard.mteb_results import MAIN
+from bench.leaderboard.imported.flags import claims, dropped_flag, revision_flag, score_flags, slight_ties
+from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS, INDEX, read_index
+from bench.leaderboard.imported.models import Model, Models, read_models
+from bench.leaderboard.imported.mteb_results import MAIN
+from bench.leaderboard.imported.table import Table, read_table
 from bench.task import Task
 
 MEASURES = COLUMNS[1:]
@@ -179,7 +179,7 @@ def _flags(
         column = _column(table, part, measure)
         return {code: value for code, value in zip(codes.values(), column, strict=True) if value is not None}
 
-    claimed = about.languages if about else None
+    claimed = tuple(about.languages) if about and about.languages else None
     spoken = part.line["languages"]
     unclaimed = {code for theirs, code in codes.items() if not claims(claimed, spoken.get(theirs, ()))}
     flags = score_flags(values(part.line["main_measure"]), values("MRR@1"), values("P@1"), values(MAIN), unclaimed)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.leaderboard.consistency import Counted, averages, impossible_orders, impossible_values, out_of_range
-from bench.leaderboard.printed import Finding, PrintedRow
-from bench.leaderboard.profiles import disagreeing_measures, misplaced_cells
-from bench.leaderboard.repetition import differing_sources, repeats, rerankers
+from bench.leaderboard.audit.consistency import Counted, averages, impossible_orders, impossible_values, out_of_range
+from bench.leaderboard.audit.printed import Finding, PrintedRow
+from bench.leaderboard.audit.profiles import disagreeing_measures, misplaced_cells
+from bench.leaderboard.audit.repetition import differing_sources, repeats, rerankers
 
 CHECKS = {
     "out of range": "a value outside [0, 1]",

@@ -40,6 +40,10 @@ CHECKS = {
 """The name of each check, and what it finds."""
 
 
+Finding = tuple[str, str]
+"""(check, message)."""
+
+
 class Fault(NamedTuple):
     """One finding: the file, below the board where it lies there, the check, and what was found."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.entry import Entry
 from bench.errors import BenchError, InputError
 from bench.flags import CHECKS as FLAGS
 from bench.flags import checked_note
+from bench.leaderboard.verify.faults import Finding
+from bench.leaderboard.verify.recipe import recipe_findings, recipe_shape, unresolved
+from bench.leaderboard.verify.tree import short, walked
 from bench.measure import Measure
-
-Finding = tuple[str, str]
-"""(check, message)."""
 
 _COUNTS = ("queries", "documents", "judged", "scored", "unanswered", "counted")
 _NULLABLE = ("documents", "scored", "unanswered", "fingerprint")
@@ -21,14 +21,6 @@ REQUIRED = ("queries", "scored", "documents", "judged", "saturated", "unanswered
 BLOCK_FIELDS = {*REQUIRED, *_COUNTS, "digests", "recipe", "note", "short", "slices", "sample", "own_score"}
 """What a language block may hold beside measures."""
 
-_RECIPE: dict[str, type] = {key: dict for key in ("data", "languages", "options", "seconds", "vectors", "versions")} | {
-    "k": int,
-    "date": str,
-    "expected_flags": list,
-}
-"""What a recipe must hold, whatever the system."""
-
-_MOVING = {None, "", "main", "master", "latest", "HEAD", "head", "trunk"}
 _PRIVATE = re.compile(r"(?:^|[\s\"'=:(,])(?:/(?:home|Users|root|tmp|var|mnt)/|[A-Za-z]:\\|\\\\)|://[^/\s]*@|~/")
 
 
@@ -45,7 +37,7 @@ def findings(value: Mapping[str, Any]) -> Iterator[Finding]:
         for subset, block in entry.languages.items():
             for name, message in check(subset, block, entry):
                 yield name, f"{subset}: {message}"
-    yield from _unresolved(value)
+    yield from unresolved(value)
     yield from _private(value)
 
 
@@ -53,15 +45,15 @@ def _shape(value: Mapping[str, Any]) -> Iterator[Finding]:
     kinds: dict[str, type] = {"identity": dict, "bare": bool, "measures": list, "subsets": list, "languages": dict}
     for key, kind in kinds.items():
         if not isinstance(value.get(key), kind):
-            yield "shape", f"{key}: expected {_NAMES[kind]}, found {_short(value.get(key))}"
+            yield "shape", f"{key}: expected {_NAMES[kind]}, found {short(value.get(key))}"
             return
     for key in ("task", "split", "model"):
         if not isinstance(value["identity"].get(key), str):
-            yield "shape", f"identity.{key}: expected a text, found {_short(value['identity'].get(key))}"
+            yield "shape", f"identity.{key}: expected a text, found {short(value['identity'].get(key))}"
     for key in ("measures", "subsets"):
         names = value[key]
         if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-            yield "shape", f"{key}: expected names, each once, found {_short(names)}"
+            yield "shape", f"{key}: expected names, each once, found {short(names)}"
             return
     if not value["languages"]:
         yield "shape", "languages: there are none"
@@ -74,7 +66,7 @@ _NAMES = {dict: "an object", bool: "true or false", list: "a list"}
 
 def _block_shape(block: Any, measures: list[str]) -> Iterator[Finding]:
     if not isinstance(block, dict):
-        yield "shape", f"expected an object, found {_short(block)}"
+        yield "shape", f"expected an object, found {short(block)}"
         return
     for key in (*REQUIRED, "digests", "recipe"):
         if key not in block or (block[key] is None and key not in _NULLABLE):
@@ -82,20 +74,12 @@ def _block_shape(block: Any, measures: list[str]) -> Iterator[Finding]:
     kinds = {"saturated": list, "flags": list, "digests": dict, "recipe": dict}
     for key, kind in kinds.items():
         if block.get(key) is not None and not isinstance(block[key], kind):
-            yield "shape", f"{key}: expected {_NAMES[kind]}, found {_short(block[key])}"
+            yield "shape", f"{key}: expected {_NAMES[kind]}, found {short(block[key])}"
     for key in (*_COUNTS, *measures):
         if block.get(key) is not None and not isinstance(block[key], int | float):
-            yield "shape", f"{key}: expected a number, found {_short(block[key])}"
+            yield "shape", f"{key}: expected a number, found {short(block[key])}"
     if isinstance(block.get("recipe"), dict):
-        yield from _recipe_shape(block["recipe"])
-
-
-def _recipe_shape(recipe: Mapping[str, Any]) -> Iterator[Finding]:
-    for key, kind in _RECIPE.items():
-        if not isinstance(recipe.get(key), kind) or isinstance(recipe[key], bool):
-            yield "shape", f"recipe.{key}: found {_short(recipe.get(key))}"
-    if not isinstance(recipe.get("kept", 0), int):
-        yield "shape", f"recipe.kept: found {_short(recipe['kept'])}"
+        yield from recipe_shape(block["recipe"])
 
 
 def _derived(value: Mapping[str, Any], entry: Entry) -> Iterator[Finding]:
@@ -111,7 +95,7 @@ def _derived(value: Mapping[str, Any], entry: Entry) -> Iterator[Finding]:
             if key == "checksum":
                 yield "checksum", "the entry was edited after it was written"
             else:
-                yield checks.get(key, "derived"), f"{key}: expected {_short(right[key])}, found {_short(value[key])}"
+                yield checks.get(key, "derived"), f"{key}: expected {short(right[key])}, found {short(value[key])}"
 
 
 def _alike(a: Any, b: Any) -> bool:
@@ -124,7 +108,7 @@ def _identity(entry: Entry) -> Iterator[Finding]:
         if key not in entry.identity:
             yield "identity", f"identity.{key} is missing"
     if entry.identity.get("sample"):
-        yield "not for boards", f"a sample: {_short(entry.identity['sample'])}"
+        yield "not for boards", f"a sample: {short(entry.identity['sample'])}"
     task, split = entry.identity["task"], entry.identity["split"]
     if "@" in task and task.rpartition("@")[2] != split:
         yield "identity", f"the task is {task!r}, the split {split!r}"
@@ -152,7 +136,7 @@ def _counts(_subset: str, block: Mapping[str, Any], _entry: Entry) -> Iterator[F
     for key in _COUNTS:
         count = block.get(key)
         if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 0):
-            yield "range", f"{key}: expected a count, found {_short(count)}"
+            yield "range", f"{key}: expected a count, found {short(count)}"
             return
     for part, whole in (("scored", "queries"), ("counted", "queries"), ("unanswered", "scored")):
         if block.get(part) is not None and block.get(whole) is not None and block[part] > block[whole]:
@@ -161,7 +145,7 @@ def _counts(_subset: str, block: Mapping[str, Any], _entry: Entry) -> Iterator[F
         yield "range", "there are no queries or no documents"
     fingerprint = block["fingerprint"]
     if fingerprint is not None and not re.fullmatch(r"[0-9a-f]{64}", str(fingerprint)):
-        yield "range", f"fingerprint: expected 64 hex digits, found {_short(fingerprint)}"
+        yield "range", f"fingerprint: expected 64 hex digits, found {short(fingerprint)}"
 
 
 def _values(_subset: str, block: Mapping[str, Any], entry: Entry) -> Iterator[Finding]:
@@ -169,7 +153,7 @@ def _values(_subset: str, block: Mapping[str, Any], entry: Entry) -> Iterator[Fi
         value = block.get(measure)
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if value is not None and not (number and 0 <= value <= 1):
-            yield "range", f"{measure}: expected a number in [0, 1], found {_short(value)}"
+            yield "range", f"{measure}: expected a number in [0, 1], found {short(value)}"
 
 
 def _saturated(_subset: str, block: Mapping[str, Any], entry: Entry) -> Iterator[Finding]:
@@ -178,17 +162,17 @@ def _saturated(_subset: str, block: Mapping[str, Any], entry: Entry) -> Iterator
     if isinstance(pool, int):
         full = {m for m, cut in cuts.items() if cut is not None and cut >= pool and block[m] is not None}
         if set(map(str, block["saturated"])) != full:
-            yield "saturated", f"expected {sorted(full)}, found {_short(block['saturated'])}"
+            yield "saturated", f"expected {sorted(full)}, found {short(block['saturated'])}"
 
 
 def _flags(subset: str, block: Mapping[str, Any], _entry: Entry) -> Iterator[Finding]:
     for flag in block["flags"]:
         if not isinstance(flag, dict) or set(flag) != {"check", "language", "seen", "limit", "expected"}:
-            yield "flag", f"expected check, language, seen, limit and expected, found {_short(flag)}"
+            yield "flag", f"expected check, language, seen, limit and expected, found {short(flag)}"
             continue
         numbers = all(isinstance(flag[key], int | float) for key in ("seen", "limit"))
         if flag["check"] not in FLAGS or flag["language"] != subset or not numbers:
-            yield "flag", f"{_short(flag)} is no flag of this language"
+            yield "flag", f"{short(flag)} is no flag of this language"
         elif flag["expected"] != (flag["check"] in block["recipe"]["expected_flags"]):
             yield "flag", f"{flag['check']}: 'expected' is not what the recipe's expected_flags say"
     if "note" in block:
@@ -201,9 +185,10 @@ def _flags(subset: str, block: Mapping[str, Any], _entry: Entry) -> Iterator[Fin
 
 def _recipe(_subset: str, block: Mapping[str, Any], entry: Entry) -> Iterator[Finding]:
     if block["pins"] not in ("match", "unchecked"):
-        found = "the data differ from the card's pins" if block["pins"] == "differ" else _short(block["pins"])
+        found = "the data differ from the card's pins" if block["pins"] == "differ" else short(block["pins"])
         yield "not for boards", f"pins: {found}"
     recipe = block["recipe"]
+    yield from recipe_findings(recipe)
     if recipe["options"].get("limit_docs"):
         yield "not for boards", "a sample of the documents"
     for measure in entry.measures:
@@ -212,46 +197,13 @@ def _recipe(_subset: str, block: Mapping[str, Any], entry: Entry) -> Iterator[Fi
             yield "not for boards", f"k = {recipe['k']} retrieves fewer documents than {measure} looks at"
 
 
-def _unresolved(value: Mapping[str, Any]) -> Iterator[Finding]:
-    """Revisions that can move, hub revisions that are no commit, and systems that do not say what they are."""
-
-    def moving(at: str, key: str, found: Any, around: Mapping[str, Any]) -> Iterator[Finding]:
-        if key == "revision" and (found in _MOVING if isinstance(found, str | None) else True):
-            yield "revision", f"{at}: {_short(found)} is no fixed revision"
-        elif key == "revision" and "hub" in around and not re.fullmatch(r"[0-9a-f]{40}", str(found)):
-            yield "revision", f"{at}: {_short(found)} is no commit of the hub (40 hex digits)"
-        elif key == "fingerprint" and found is None and "own" in around:
-            yield "revision", f"{at}: the system does not say what it is"
-
-    yield from _walked(value["identity"], "identity", moving)
-    for subset, block in value["languages"].items():
-        yield from _walked(block["recipe"], f"{subset}: recipe", moving)
-
-
 def _private(value: Mapping[str, Any]) -> Iterator[Finding]:
     def telling(at: str, _key: str, found: Any, _around: Mapping[str, Any]) -> Iterator[Finding]:
         # What a rendered example says is the data's, not the machine's.
         if isinstance(found, str) and ".rendered" not in at and _PRIVATE.search(found):
-            yield "private", f"{at}: {_short(found)}"
+            yield "private", f"{at}: {short(found)}"
 
-    yield from _walked(value, "", telling)
-
-
-_Visit = Callable[[str, str, Any, Mapping[str, Any]], Iterator[Finding]]
-
-
-def _walked(value: Any, at: str, visit: _Visit) -> Iterator[Finding]:
-    """What `visit` finds at each (place, key, value, object around) of a tree."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            place = f"{at}.{key}" if at else str(key)
-            yield from visit(place, str(key), inner, value)
-            yield from _walked(inner, place, visit)
-    elif isinstance(value, list):
-        for inner in value:
-            if not isinstance(inner, dict | list):
-                yield from visit(at, "", inner, {})
-            yield from _walked(inner, at, visit)
+    yield from walked(value, "", telling)
 
 
 def _measure(name: str) -> Measure | None:
@@ -260,8 +212,3 @@ def _measure(name: str) -> Measure | None:
     except BenchError:
         return None
     return parsed if str(parsed) == name else None
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from bench.errors import MissingError
 from bench.files import write_whole
-from bench.leaderboard.mteb_results import model_name
+from bench.leaderboard.imported.mteb_results import model_name
 
 
 class Model(NamedTuple):
@@ -148,7 +148,8 @@ def read_models(path: Path) -> Models:
     if not path.exists():
         return {}
     try:
-        rows = pq.read_table(path).to_pylist()
+        with pq.ParquetFile(path) as file:  # pq.read_table would load pandas.
+            rows = file.read().to_pylist()
         return {(row["model"], row["revision"]): Model(**row) for row in rows}
     except (OSError, pa.ArrowException, KeyError, TypeError) as error:
         raise MissingError(f"{path}: cannot read the models: {error}; import again") from error

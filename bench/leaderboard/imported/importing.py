@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from bench.errors import InputError, MissingError
 from bench.files import dump_json, read_json, write_whole
 from bench.leaderboard import locked
-from bench.leaderboard.imported_models import described, read_models, write_models
-from bench.leaderboard.imported_table import Table, write_table
-from bench.leaderboard.mteb_results import MAIN, MEASURES, META, Result, is_retrieval, meta, parsed, sources
+from bench.leaderboard.imported.models import described, read_models, write_models
+from bench.leaderboard.imported.mteb_results import MAIN, MEASURES, META, Result, is_retrieval, meta, parsed, sources
+from bench.leaderboard.imported.table import Table, write_table
 
 FOLDER = "imported"
 INDEX = "index.json"

@@ -10,7 +10,7 @@ from typing import Any
 from bench.collection import Qrels
 from bench.entry import Block, Entry
 from bench.flags import Flag, not_above_random, one_document_on_top
-from bench.leaderboard.stored import Finding
+from bench.leaderboard.verify.faults import Finding
 from bench.measure import Measure
 from bench.perquery import Row, digests_of
 from bench.ranking import Run

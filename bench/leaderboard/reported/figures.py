@@ -1,6 +1,6 @@
 """Files of figures: `reported/*.csv` of a board, read strictly; an error names the file and the line.
 
-A file has the columns of `bench.leaderboard.printed.Figure`, in any order.
+A file has the columns of `bench.leaderboard.audit.printed.Figure`, in any order.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.errors import InputError, MissingError
 from bench.files import open_text
-from bench.leaderboard.printed import Figure, Printed, PrintedRow, rows_of
+from bench.leaderboard.audit.printed import Figure, Printed, PrintedRow, rows_of
 from bench.measure import Measure
 
 FOLDER = "reported"
