@@ -184,7 +184,7 @@ def disk(
     store = VectorStore(plan.places.cache / "vectors")
     vectors, there, work = 0.0, 0, 0.0
     for subset, (documents, queries) in extents.items():
-        language, largest = plan.task.document_language(subset), _ID * documents
+        language, largest = plan.task.document_language(subset), float(_ID * documents)
         for encoder in _distinct(plan.system.encoders):
             row = rows.of(encoder, language, texts.get(subset, ()))
             if row is None:
@@ -260,7 +260,8 @@ def _words(bm25: BM25, seen: Glimpse) -> int:
     words = [bm25.terms(text) for text in seen.texts]
     share = seen.documents / max(1, len(seen.texts))
     vocabulary = len({word for row in words for word in row}) * share**_GROWTH
-    return round(_POSTING * share * sum(map(len, words)) + _WORD * vocabulary + 2 * _ID * seen.documents)
+    postings: float = share * sum(map(len, words))
+    return round(_POSTING * postings + _WORD * vocabulary + 2 * _ID * seen.documents)
 
 
 def _distinct(encoders: Sequence[TextEncoder]) -> list[TextEncoder]:

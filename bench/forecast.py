@@ -47,7 +47,7 @@ class Price:
     watts: float | None = None
 
 
-def forecast(plan: Plan, price: Price, documents: int = 320, queries: int = 64) -> dict[str, Any]:
+def forecast(plan: Plan, price: Price, documents: int = 320, queries: int = 256) -> dict[str, Any]:
     """What the plan would cost, as `bench plan --json` prints it, after a probe of so many documents and questions.
 
     Nothing is downloaded: a language whose files are not here is reckoned from its card, with the texts of `mini`.
@@ -129,12 +129,14 @@ class _Units:
 
     def lengths(self, texts: Sequence[str], side: Side) -> list[int]:
         """The length of each."""
+        if not texts:
+            return []
         count = self._encoder.count_tokens(texts, side) if self._encoder and self.name == "tokens" else None
         return [int(n) for n in count.lengths] if count else [len(text) for text in texts]
 
     def _mean(self, texts: Sequence[str], side: Side, of: int) -> Span:
         """The mean length of a text, from some of so many; no error is left where all were looked at."""
-        lengths = self.lengths(texts, side) if texts else []
+        lengths = self.lengths(texts, side)
         if not lengths:
             return ZERO
         mean, count = fmean(lengths), len(lengths)
@@ -261,7 +263,7 @@ def _spent(glimpses: Mapping[str, Glimpse], probed: Probe, left: Mapping[str, fl
 
 
 def _probed(probed: Probe, units: _Units) -> dict[str, Any]:
-    windows = [
+    windows: list[dict[str, Any]] = [
         {
             "documents": len(window.documents),
             "queries": len(window.queries),

@@ -85,7 +85,7 @@ def probe(plan: Plan, glimpses: Mapping[str, Glimpse], documents: int, queries: 
     for number in range(WINDOWS):
         if len(windows) > 1 and time.perf_counter() - start > _PATIENCE_S:
             break
-        part, some = texts[number::WINDOWS], asked[number::WINDOWS]
+        part, some = texts[number::WINDOWS], asked[number::WINDOWS] or asked[:1]
         if part:
             windows.append(Window(part, some, rounds.run(part, some)))
     most = max(glimpse.documents for glimpse in glimpses.values())

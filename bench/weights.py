@@ -113,7 +113,7 @@ def _packaged(model: Model) -> Located:
     assert weights is not None and weights.package is not None
     try:
         spec = find_spec(weights.package)  # Found, not imported: a card runs nothing.
-    except ValueError:  # a module made by hand
+    except (ValueError, ImportError):  # a module made by hand; a package inside one that is not there
         spec = None
     places = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
     if not places:

@@ -173,7 +173,9 @@ class Place:
 
     def system(self, name: str) -> System:
         weights = tuple(self.root / folder for folder in WEIGHTS.get(name, ())) or None
-        options = Options(weights=weights, offline=True, device="cpu")
+        # The heads of BGE-M3 are pickled.
+        pickled = name.startswith("bge-m3")
+        options = Options(weights=weights, offline=True, device="cpu", bundled=self.root / "hub", allow_pickle=pickled)
         return resolve(self.expression(name), Registry(self.root / "cards"), options)
 
     def known(self, name: str) -> System:
@@ -201,6 +203,8 @@ EXPRESSIONS = {
     "two towers": "tiny-card",
     "mteb": "mteb:intfloat/multilingual-e5-small",
     "mteb card": "mteb-card",
+    "mteb search": "mteb:mteb/baseline-bm25s",
+    "mteb cross": "bm25 >> cross:mteb:cross-encoder/ms-marco-MiniLM-L6-v2[8]",
     "openai": "openai:{url}#m",
     "remote": "remote-card",
     "sparse": "sparse:{root}/splade",
@@ -231,6 +235,9 @@ WEIGHTS = {
 }
 """The folders of `--weights`."""
 
+RERANKER = ("cross-encoder/ms-marco-MiniLM-L6-v2", "c5ee24cb16019beea0893ab7796b1df96625c6b8")
+"""A cross-encoder of mteb's registry, and the commit that it states."""
+
 OWN = ["python:toymodels:Hashed", "callable", "object"]
 REAL = ["me5-small-q4", "muse-small", "all-minilm-l6-v2"]
 DENSE = [
@@ -247,8 +254,8 @@ DENSE = [
 ENCODED = [*DENSE, "sparse", "late", "bge-m3 sparse", "bge-m3 late"]
 LEXICAL = ["bm25", "rm3"]
 REWRITTEN = ["hyde", "query2doc", "translate"]
-COMPOSED = ["rrf", "rrf of three", "sum", "cross", "late stage", "llm", "prf", "rm3", *REWRITTEN]
-ALL = ["bm25", *ENCODED, *COMPOSED, "python:toymodels:Overlap"]
+COMPOSED = ["rrf", "rrf of three", "sum", "cross", "mteb cross", "late stage", "llm", "prf", "rm3", *REWRITTEN]
+ALL = ["bm25", "mteb search", *ENCODED, *COMPOSED, "python:toymodels:Overlap"]
 
 
 def prepare(root: Path) -> None:
@@ -264,6 +271,10 @@ def prepare(root: Path) -> None:
     heads.save_splade(root / "splade", tokenizer)
     heads.save_bge_m3(root / "bge-m3", tokenizer)
     heads.save_bert(root / "cross", tokenizer, "BertForSequenceClassification", num_labels=1)
+    name, revision = RERANKER
+    snapshots = root / "hub" / f"models--{name.replace('/', '--')}" / "snapshots"
+    snapshots.mkdir(parents=True)
+    (snapshots / revision).symlink_to(root / "cross")
 
 
 def write_cards(root: Path, stub: Stub) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from math import log
+from math import exp, log
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,15 @@ def _settings() -> dict[str, Any]:
     return Registry().model("bm25").settings
 
 
-def bm25(docs: Sequence[Doc], weights: Mapping[str, float]) -> Scores:
+def bm25(
+    docs: Sequence[Doc],
+    weights: Mapping[str, float],
+    analyse: Callable[[str], Any] | None = None,
+    constants: tuple[float, float] | None = None,
+) -> Scores:
     """The sum over weighted terms, by the formula, of documents that have one of them."""
-    analyse, k1, b = analysis(), _settings()["k1"], _settings()["b"]
+    analyse = analyse or analysis()
+    k1, b = constants or (_settings()["k1"], _settings()["b"])
     bags = {doc.id: Counter(analyse(doc.text)) for doc in docs}
     mean = sum(bag.total() for bag in bags.values()) / len(bags)
     scores: Scores = {}
@@ -54,6 +60,21 @@ def bm25(docs: Sequence[Doc], weights: Mapping[str, float]) -> Scores:
 
 def lexical(place: Place, docs: Sequence[Doc], query: Query) -> Scores:
     return bm25(docs, Counter(analysis()(query.text)))
+
+
+def of_mteb(place: Place, docs: Sequence[Doc], query: Query) -> Scores:
+    """Mteb's BM25 as it states itself: bm25s with English stop words and stemmer, k1 1.5, b 0.75, all documents."""
+    import bm25s
+    from Stemmer import Stemmer
+
+    def analyse(text: str) -> list[str]:
+        return bm25s.tokenize(
+            [text], stopwords="en", stemmer=Stemmer("english"), return_ids=False, show_progress=False
+        )[0]
+
+    if not query.text.strip():
+        return {}
+    return dict.fromkeys((doc.id for doc in docs), 0.0) | bm25(docs, Counter(analyse(query.text)), analyse, (1.5, 0.75))
 
 
 def rm3(place: Place, docs: Sequence[Doc], query: Query) -> Scores:
@@ -177,6 +198,11 @@ def logits(place: Place, docs: Sequence[Doc], query: Query) -> Scores:
             pair = tokenizer(query.text, doc.text, truncation="longest_first", max_length=512, return_tensors="pt")
             found[doc.id] = float(model(**pair).logits[0, 0])
     return found
+
+
+def sigmoids(place: Place, docs: Sequence[Doc], query: Query) -> Scores:
+    """What the library's cross-encoder makes of its logit unless it is told otherwise, as mteb calls it."""
+    return {doc: 1 / (1 + exp(-logit)) for doc, logit in logits(place, docs, query).items()}
 
 
 @cache

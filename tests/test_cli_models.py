@@ -148,7 +148,6 @@ def test_blanks_of_prompts_show(bench: Any, own: Any) -> None:
         ("{package: email, folder: mime}", True, "package email, installed here"),
         ("{package: json, folder: none}", False, f"package json, installed without its folder 'none': {INSTALL}"),
         ("{package: no_such_package}", False, f"package no_such_package, not installed: {INSTALL}"),
-        ("{package: no_such_package.inner}", False, f"package no_such_package.inner, not installed: {INSTALL}"),
         (
             "{hub: nobody/nothing, revision: abc}",
             False,

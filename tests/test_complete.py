@@ -29,7 +29,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 
 
 def load(folder: Path) -> Any:
-    return SentenceTransformerEncoder(local_folder(folder), Settings())._model
+    return SentenceTransformerEncoder(local_folder(folder), Settings()).model
 
 
 def test_a_whole_folder_is_whole(folder: Path) -> None:

@@ -70,6 +70,7 @@ PATH = INNER["path"]
 ORACLES: dict[str, oracles.Oracle] = {
     **INNER,
     "bm25": oracles.lexical,
+    "mteb search": oracles.of_mteb,
     "sparse": oracles.sparse("sparse"),
     "bge-m3 sparse": oracles.sparse("bge-m3 sparse"),
     "late": oracles.maxsim("late"),
@@ -78,6 +79,7 @@ ORACLES: dict[str, oracles.Oracle] = {
     "rrf of three": oracles.rrf([oracles.lexical, PATH, oracles.lexical], 1, 3),
     "sum": oracles.weighted_sum([(oracles.lexical, 0.3), (PATH, 0.7)]),
     "cross": oracles.reranked(oracles.logits),
+    "mteb cross": oracles.reranked(oracles.sigmoids),
     "late stage": oracles.reranked(oracles.maxsim("late")),
     "llm": oracles.reranked(oracles.places),
     "prf": oracles.feedback("path"),
@@ -226,7 +228,7 @@ def test_a_vector_that_is_no_number_stops(
         retriever.search(QUERIES, 3)
 
 
-@pytest.mark.parametrize("name", ["cross", "late stage"])
+@pytest.mark.parametrize("name", ["cross", "mteb cross", "late stage"])
 def test_a_second_stage_whose_score_is_no_number_stops(
     place: Place, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,7 +349,7 @@ def assert_close(run: Run, other: Run, tolerance: float) -> None:
 
 def tolerance_of(name: str) -> float:
     """0 where a vector does not depend on its batch."""
-    lexical = (*LEXICAL, *REWRITTEN, "llm", "openai", "remote")
+    lexical = (*LEXICAL, *REWRITTEN, "mteb search", "llm", "openai", "remote")
     exact = name in ("me5-small-q4", "callable", *lexical) or name.startswith("python:")
     return 0.0 if exact else 3e-5
 
@@ -465,8 +467,8 @@ def test_the_systems_are_the_adapters_they_are_meant_to_be(place: Place) -> None
     assert adapters.keys() == {*ENCODED} - {"mteb card"}
     kinds = {name: type(place.retriever(name)).__name__ for name in COMPOSED}
     assert kinds == {
-        **{"rrf": "Fusion", "sum": "Fusion", "prf": "VectorFeedback", "rm3": "RM3"},
-        **{name: "Reranking" for name in ("cross", "late stage", "llm")},
+        **{"rrf": "Fusion", "rrf of three": "Fusion", "sum": "Fusion", "prf": "VectorFeedback", "rm3": "RM3"},
+        **{name: "Reranking" for name in ("cross", "mteb cross", "late stage", "llm")},
         **{name: "Rewritten" for name in REWRITTEN},
     }
     assert place.system("tiny-card").identity["query"]["prompt"] == "find "

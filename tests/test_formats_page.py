@@ -19,10 +19,10 @@ from bench.forms import MULTI, SINGLE, SPARSE, Tokens
 from bench.leaderboard import NOT_TASKS, SUPERSEDED
 from bench.leaderboard.audit.printed import Figure
 from bench.leaderboard.imported.importing import COLUMNS
+from bench.leaderboard.noise import FOLDER as NOISE
 from bench.leaderboard.releases import make_release
 from bench.leaderboard.reported.figures import read_figures
 from bench.leaderboard.standings import standings
-from bench.leaderboard.verify import NOISE
 from bench.leaderboard.verify.stored import BLOCK_FIELDS
 from bench.perquery import Row
 

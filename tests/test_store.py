@@ -165,7 +165,7 @@ def test_a_shard_holds_its_rows_in_order_and_all_that_made_them(tmp_path: Path) 
 
 def test_another_task_k_or_measure_encodes_nothing(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    where: dict[str, Any] = {"cache": tmp_path / "cache", "offline": True}
+    where: dict[str, Any] = {"cache": tmp_path / "cache", "offline": True, "latency": False}
     first = bench.run(Toy(log), "mini", ["en", "sw"], **where)
     assert first["vectors"] == {"encoded": 2 * (24 + 72), "reused": 0}
     batches = logged(log)

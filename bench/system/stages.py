@@ -21,12 +21,17 @@ RM3 = "rm3(10), rm3(10, terms=10, original=0.5)"
 
 
 def cross(context: Context, tree: Staged) -> System:
-    """`a >> cross:NAME[50]`: re-ranked by a cross-encoder: a card, a model of the hub, a folder."""
+    """`a >> cross:NAME[50]`: re-ranked by a cross-encoder: a card, a model of the hub, a folder, `mteb:ORG/NAME`."""
     from bench.adapters.cross_encoder import CrossEncoderReranker
     from bench.adapters.pickled import refuse_pickled
     from bench.adapters.remote_code import UNTRUSTED, code_of, pinned_code
 
     rest = tree.stage.rest or ""
+    if rest.startswith("mteb:"):
+        from bench.system.mteb import reranker as of_mteb
+
+        found, folders, unresolved = of_mteb(context, rest.removeprefix("mteb:"))
+        return reranked(context, tree, found, rest, folders, unresolved)
     name, weights, length = cross_encoder(context, rest)
     options = context.options
     refuse_pickled(weights, allowed=options.allow_pickle)

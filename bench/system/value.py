@@ -23,8 +23,8 @@ class Options:
     """What the command line says of how models run; None leaves it to the card.
 
     `weights` are one folder, or two: the query's and the passage's encoder. `cache` is where replies of endpoints are
-    kept, None to keep none; `bundled` holds the models of the hub that a bundle brings along. `allow_pickle` lets weights
-    be read from pickles.
+    kept, None to keep none; `bundled` holds the models of the hub that a bundle brings along. `allow_pickle` lets
+    weights be read from pickles.
     """
 
     weights: tuple[Path, ...] | None = None

@@ -148,7 +148,7 @@ def read_models(path: Path) -> Models:
     if not path.exists():
         return {}
     try:
-        with pq.ParquetFile(path) as file:  # pq.read_table would load pandas.
+        with pq.ParquetFile(path) as file:
             rows = file.read().to_pylist()
         return {(row["model"], row["revision"]): Model(**row) for row in rows}
     except (OSError, pa.ArrowException, KeyError, TypeError) as error:

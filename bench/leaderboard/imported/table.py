@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,26 +80,15 @@ def _texts(column: Any) -> list[str | None]:
     """The texts of a column that is a dictionary: each made once, not once a row."""
     whole = column.dictionary_encode().unify_dictionaries().combine_chunks()
     names = [*whole.dictionary.to_pylist(), None]
-    return [names[i] for i in _numbers(whole.indices.fill_null(len(names) - 1)).tolist()]
+    return [names[i] for i in whole.indices.fill_null(len(names) - 1).to_numpy()]
 
 
 def _values(table: Any, measure: str) -> NDArray[np.float64]:
     import pyarrow as pa
 
     # A null becomes NaN, and every int32 has a double of its own.
-    values = _doubles(table[measure].cast(pa.float64())) / _MILLION
+    values: NDArray[np.float64] = table[measure].cast(pa.float64()).to_numpy() / _MILLION
     if measure + _EXACT in table.column_names:
-        exact = _doubles(table[measure + _EXACT])
+        exact = table[measure + _EXACT].to_numpy()
         values = np.where(np.isnan(exact), values, exact)
     return values
-
-
-def _doubles(column: Any) -> NDArray[np.float64]:
-    """A column with NaN in the place of nulls."""
-    return _numbers(column.fill_null(math.nan).combine_chunks())
-
-
-def _numbers(array: Any) -> NDArray[Any]:
-    """An array without nulls; pyarrow's own `to_numpy` would load pandas."""
-    numbers: NDArray[Any] = np.from_dlpack(array)
-    return numbers

@@ -47,6 +47,12 @@ def bcp47(code: str) -> str:
     return f"{short}-{script}" if told else short
 
 
+def long_code(tag: str) -> str:
+    """The code of ISO 639-3 for a BCP-47 tag, without a script: `de` as `deu`, `zh-Hant` as `zho`, `acm` as itself."""
+    short = tag.partition("-")[0]
+    return next((long for long, found in _SHORT.items() if found == short), short)
+
+
 def sides(task: str, codes: Sequence[str]) -> tuple[str, str]:
     """The languages of the queries and of the documents of a subset that mteb lists with these codes."""
     found = list(dict.fromkeys(map(bcp47, codes)))
