@@ -108,7 +108,8 @@ class _Resolver:
     def _taken(self, leaf: Name | Kind) -> frozenset[str]:
         if isinstance(leaf, Kind):
             return KINDS[leaf.kind].takes if leaf.kind in KINDS else frozenset()
-        return CARDS[self.registry.model(leaf.text).kind].takes
+        kind = self.registry.model(leaf.text).kind
+        return CARDS[kind].takes if kind in CARDS else frozenset()
 
     def system(self, tree: Expression) -> System:
         """The system that a part of an expression is."""
@@ -128,6 +129,9 @@ class _Resolver:
                 raise unknown("kind of model", tree.kind, KINDS, "bench models list")
             return KINDS[tree.kind](context, tree)
         card = self.registry.model(tree.text)
+        if card.kind not in CARDS:
+            usage = STAGES[card.kind].usage.replace("NAME", str(tree))
+            raise InputError(f"{tree}: a {card.kind}-encoder re-ranks what another model finds: {usage}")
         return CARDS[card.kind](context, tree, card)
 
     def _staged(self, context: Context, tree: Staged) -> System:
