@@ -259,7 +259,7 @@ def _words(bm25: BM25, seen: Glimpse) -> int:
     bm25.index(Few(seen.language, seen.texts), Path())
     words = [bm25.terms(text) for text in seen.texts]
     share = seen.documents / max(1, len(seen.texts))
-    vocabulary = len({word for row in words for word in row}) * share**_GROWTH
+    vocabulary: float = len({word for row in words for word in row}) * share**_GROWTH
     postings: float = share * sum(map(len, words))
     return round(_POSTING * postings + _WORD * vocabulary + 2 * _ID * seen.documents)
 

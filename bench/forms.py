@@ -126,7 +126,8 @@ class Sparse:
 
         width = _width([part.shape[1] for _, part in parts])
         if not parts:
-            return csr_array((count, width), dtype=np.float32)
+            empty: csr_array = csr_array(np.zeros((count, width), dtype=np.float32))
+            return empty
         places = np.argsort(np.concatenate([positions for positions, _ in parts]))
         return csr_array(vstack([part for _, part in parts], format="csr")[places, :])
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from console import call
 from toy import logged, text_id, write_beir
 
+from bench.cli import _code
 from bench.errors import InputError, StoppedError
 from bench.share import Share, refuse_without_locks
 
@@ -50,24 +53,28 @@ class Place:
 
     def start(self, *arguments: str, log: str = "log", pause: float = 0.0) -> subprocess.Popen[str]:
         """A verb in a process of its own, on the toy model; `arguments` begin with the verb."""
-        verb, *rest = arguments
-        command = [sys.executable, "-m", "bench", verb, "--model", "python:models_of_mine:Slow"]
-        command += ["--task", "path:questions", "--shard-size", str(SHARD), "--json", *rest]
         paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(paths),
-            "TOY_LOG": str(self.root / log),
-            "TOY_PAUSE": str(pause),
-        }
+        environment = os.environ | self._environment(log, pause) | {"PYTHONPATH": os.pathsep.join(paths)}
+        command = [sys.executable, "-m", "bench", *self._arguments(*arguments)]
         return subprocess.Popen(
             command, cwd=self.root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
     def finish(self, *arguments: str, log: str = "log") -> Any:
-        process = self.start(*arguments, log=log)
-        out, err = process.communicate()
-        assert process.returncode == 0, err
-        return json.loads(out)
+        """The same in this process; what it prints as JSON."""
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+            patch.chdir(self.root)
+            for name, value in self._environment(log, 0.0).items():
+                patch.setenv(name, value)
+            assert _code(self._arguments(*arguments)) == 0
+        return json.loads(out.getvalue())
+
+    def _arguments(self, verb: str, *rest: str) -> list[str]:
+        task = ["--task", "path:questions", "--shard-size", str(SHARD), "--json"]
+        return [verb, "--model", "python:models_of_mine:Slow", *task, *rest]
+
+    def _environment(self, log: str, pause: float) -> dict[str, str]:
+        return {"TOY_LOG": str(self.root / log), "TOY_PAUSE": str(pause)}
 
     def run(self, kept: str, cache: str) -> tuple[dict[str, Any], dict[str, bytes]]:
         """A run's result and the bytes of its run files."""

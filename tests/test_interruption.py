@@ -76,7 +76,16 @@ class Place:
 
     def start(self, model: str, pause: float, kept: str = "") -> subprocess.Popen[str]:
         """`bench run` in a process of its own; what it leaves lies in folders whose names begin with `kept`."""
-        command = [sys.executable, "-m", "bench", "run", "--model", f"python:models_of_mine:{model}", "--json", "--no-latency"]
+        command = [
+            sys.executable,
+            "-m",
+            "bench",
+            "run",
+            "--model",
+            f"python:models_of_mine:{model}",
+            "--json",
+            "--no-latency",
+        ]
         command += ["--task", "path:questions", "--shard-size", str(SHARD)]
         for name in ("cache", "output", "board"):
             command += [f"--{name}", str(self.root / f"{kept}{name}")]

@@ -143,16 +143,16 @@ def test_a_run_states_both_and_they_change_nothing_else(tmp_path: Path) -> None:
         off = run("off", latency=False)
         vectors = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "vectors").rglob("*.npy")}
         assert recipe(off)["latency_ms"] == {"p50": None, "p95": None, "queries": 0, "why": "it was switched off"}
-        assert model.queries == [48]
+        assert model.queries == [72]
         stored = run("stored")
         assert recipe(stored)["latency_ms"]["why"].startswith("the queries' vectors were in the store")
-        assert model.queries == [48]
+        assert model.queries == [72]
         asked = run("asked", latency=True)
-    assert model.queries == [48] + [1] * 21
+    assert model.queries == [72] + [1] * 21
     assert recipe(asked)["latency_ms"]["queries"] == 20
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "vectors").rglob("*.npy")} == vectors
     assert off["languages"] == stored["languages"] == asked["languages"]
-    assert asked["vectors"] == {"encoded": 0, "reused": 24 + 48}
+    assert asked["vectors"] == {"encoded": 0, "reused": 24 + 72}
     assert "latency" not in asked["seconds"]
     assert recipe(asked)["seconds"]["latency"] > 0
     documents = [path for path in vectors if np.load(path).shape[0] == 24]

@@ -15,11 +15,25 @@ PACKAGE = Path(__file__).parents[1] / "bench"
 # From the ground up, each with what makes it a layer. A module imports from its own layer and from those below.
 LAYERS: list[tuple[str, set[str]]] = [
     # Knows nothing of retrieval: errors, whole-file writes, checksums, numbers to ids on disk, where things lie, a stopwatch.
-    ("ground", {"checksums", "errors", "files", "idtable", "machine", "places", "seeding", "sizes", "watch", "workdir"}),
+    (
+        "ground",
+        {"checksums", "errors", "files", "idtable", "machine", "places", "seeding", "sizes", "watch", "workdir"},
+    ),
     # The nouns, as values and protocols, and what can be computed from them alone.
     (
         "core",
-        {"analysis", "cards", "collection", "contamination", "entry", "expression", "flags", "measure", "model", "ranking"}
+        {
+            "analysis",
+            "cards",
+            "collection",
+            "contamination",
+            "entry",
+            "expression",
+            "flags",
+            "measure",
+            "model",
+            "ranking",
+        }
         | {"regression", "relatives", "retriever", "scores", "significance", "slices", "task"},
     ),
     # What adapters and loaders stand on, and what keeps results: vectors, exact search, censuses, formats. Whatever is
@@ -28,15 +42,60 @@ LAYERS: list[tuple[str, set[str]]] = [
     # One module a system or a source. Adapters and loaders do not know one another (test below).
     ("adapters and loaders", {"adapters", "loaders"}),
     # Finds them by name, and joins them.
-    ("joining", {"api", "budget", "bundle", "comparison", "diagnosis", "execute", "footprint", "forecast", "headstart", "holdings", "latency", "pruning", "span", "opening", "probe", "share", "packed", "foreign_run", "judgments", "plan", "registry", "report", "scoring", "statistics", "submission", "system", "verify"}),
+    (
+        "joining",
+        {
+            "api",
+            "budget",
+            "bundle",
+            "comparison",
+            "diagnosis",
+            "execute",
+            "footprint",
+            "forecast",
+            "headstart",
+            "holdings",
+            "latency",
+            "pruning",
+            "span",
+            "opening",
+            "probe",
+            "share",
+            "packed",
+            "foreign_run",
+            "judgments",
+            "plan",
+            "registry",
+            "report",
+            "scoring",
+            "statistics",
+            "submission",
+            "system",
+            "verify",
+        },
+    ),
     # A view of a leaderboard folder, and of nothing else.
     ("site", {"site"}),
     ("command line", {"cli", "__main__"}),
 ]
 MEANS = [name for name, _ in LAYERS].index("means")
 # Values in, values out: no file, no network, no process.
-PURE = {"analysis", "entry", "expression", "flags", "measure", "ranking", "scores", "slices", "task", "model", "retriever"}
-PURE |= {"contamination", "regression", "relatives"} | {f"significance.{n}" for n in ("bootstrap", "comparison", "holm", "panel", "power")}
+PURE = {
+    "analysis",
+    "entry",
+    "expression",
+    "flags",
+    "measure",
+    "ranking",
+    "scores",
+    "slices",
+    "task",
+    "model",
+    "retriever",
+}
+PURE |= {"contamination", "regression", "relatives"} | {
+    f"significance.{n}" for n in ("bootstrap", "comparison", "holm", "panel", "power")
+}
 PURE |= {"significance.randomisation", "significance.ranks"}
 OUTSIDE = {"os", "io", "shutil", "socket", "subprocess", "tempfile", "urllib", "http", "gzip", "sys"}
 # Seconds to import each, and never needed but for running a model or reading a source.

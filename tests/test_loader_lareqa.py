@@ -162,7 +162,9 @@ def run(part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
 
     def measured(model: Any, *languages: str, **options: Any) -> dict[str, Any]:
         folders: dict[str, Any] = {name: tmp_path / name for name in ("cache", "output", "board")}
-        given: dict[str, Any] = {"data": part, "offline": True, "allow_unpinned": True, "latency": False} | folders | options
+        given: dict[str, Any] = (
+            {"data": part, "offline": True, "allow_unpinned": True, "latency": False} | folders | options
+        )
         return bench.run(model, given.pop("task", "xquad-r"), list(languages), **given)
 
     return measured

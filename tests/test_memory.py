@@ -23,6 +23,7 @@ from bench.adapters.sentence_transformer import SentenceTransformerEncoder, Sett
 from bench.collection import Doc, Query
 from bench.encoding import HALVED, BatchLimits, OutOfMemory, encode_window
 from bench.errors import StoppedError
+from bench.forms import MULTI
 from bench.ranking import Run, rank
 from bench.watch import Watch
 from bench.weights import local_folder
@@ -84,7 +85,9 @@ def test_what_a_full_memory_looks_like() -> None:
     full = [
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you .."),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you .."
+        ),
         RuntimeError("MPS backend out of memory (MPS allocated: 9.07 GB)"),
     ]
     assert [is_full(error) for error in full] == [True] * 4
@@ -127,8 +130,8 @@ def test_a_run_goes_on_says_so_once_and_states_it(tmp_path: Path) -> None:
     blocks = [json.loads(Path(run["entry"]).read_text())["languages"]["en"] for run in runs]
     sides = [block["recipe"]["encoders"][0] for block in blocks]
     assert "halved" not in sides[0]["document"]
-    # 24 documents in shards of 20 and 4, 48 queries in shards of 20, 20 and 8: 20 -> 10 -> 5.
-    assert (sides[1]["document"]["halved"], sides[1]["query"]["halved"]) == (2, 4)
+    # 24 documents in shards of 20 and 4, 72 queries in shards of 20 and 12: 20 -> 10 -> 5.
+    assert (sides[1]["document"]["halved"], sides[1]["query"]["halved"]) == (2, 7)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +206,7 @@ def test_a_second_stage_goes_on_with_fewer_pairs_and_says_so(folders: Path, monk
     for query in expected:
         assert found[query].scores.tolist() == pytest.approx(expected[query].scores.tolist(), abs=1e-5)
     encoder = Words(small(8, MemoryError), BatchLimits(64, 8))
-    encoder.form = bench.forms.MULTI  # type: ignore[attr-defined]
+    encoder.form = MULTI  # type: ignore[attr-defined]
     vectors = encoder._encode
     encoder._encode = lambda texts: [row[None] for row in vectors(texts)]
     _, said = searched(LateReranker(encoder))  # type: ignore[arg-type]

@@ -70,7 +70,8 @@ def drift(card: Model, meta: Any) -> set[str]:
         "similarity": card.kind != "dense" or card.similarity == meta.similarity_fn_name.value,
         "remote_code": card.kind == "cross" or card.remote_code == bool(meta.loader_kwargs.get("trust_remote_code")),
         "prompts": card.kind not in ("dense", "late") or prompts == expected_prompts(meta),
-        "max_length": card.kind == "cross" or stated <= {most} and (card.kind == "mteb" or limit is None or stated == {limit}),
+        "max_length": card.kind == "cross"
+        or (stated <= {most} and (card.kind == "mteb" or limit is None or stated == {limit})),
         "declared": (set(told.declared) if told else None) == (own if meta.training_datasets is not None else None),
         "inherited": (set(told.inherited) if told else set()) == (inherited if told else set()),
         "languages": ([] if card.languages == "any" else list(card.languages))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from boards import store
 from console import call
-from siteboards import BOARD
+from siteboards import measured
 
 from bench.leaderboard.standings import standings
 from bench.site.data import SiteData, site_data
@@ -19,14 +19,14 @@ from bench.site.versus import pairs_of, sheet_rows
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> SiteData:
-    cache = tmp_path_factory.mktemp("cache")
-    return SiteData(BOARD, tuple(standings(BOARD, ("measured",))), cache=cache)
+    board = measured(tmp_path_factory.mktemp("board"))
+    return SiteData(board, tuple(standings(board, ("measured",))), cache=tmp_path_factory.mktemp("cache"))
 
 
 def test_a_pair_has_the_numbers_of_bench_compare(site: SiteData, capsys: pytest.CaptureFixture[str]) -> None:
     pair = next(p for p in pairs_of(site, "mini") if p.second.result["model"] == "muse-small")
     assert pair.first.result["model"] == "me5-small-q4"
-    outcome = call(capsys, "compare", "muse-small", "me5-small-q4", "--task", "mini", "--board", BOARD, "--json")
+    outcome = call(capsys, "compare", "muse-small", "me5-small-q4", "--task", "mini", "--board", site.board, "--json")
     (found,) = json.loads(outcome.out)
     assert {line.code: dict(line.values) for line in pair.lines} == found["languages"]
     assert pair.mean.values == found["mean"]
@@ -40,7 +40,7 @@ def test_what_is_kept_is_what_was_computed(site: SiteData) -> None:
     assert site.cache
     assert list((site.cache / "site").glob("*.json"))
     assert pairs_of(site, "mini-x") == first
-    assert [v._replace(first=None, second=None) for v in pairs_of(SiteData(BOARD, site.results), "mini-x")] == [
+    assert [v._replace(first=None, second=None) for v in pairs_of(SiteData(site.board, site.results), "mini-x")] == [
         v._replace(first=None, second=None) for v in first
     ]
 

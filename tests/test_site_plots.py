@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import siteboards
 from siteboards import BOARD, EVIL
 
 from bench.errors import BenchError
@@ -30,8 +31,9 @@ CHARTS = [
 
 
 @pytest.fixture(scope="module")
-def measured() -> SiteData:
-    return SiteData(BOARD, tuple(standings(BOARD, ("measured",))))
+def measured(tmp_path_factory: pytest.TempPathFactory) -> SiteData:
+    board = siteboards.measured(tmp_path_factory.mktemp("board"))
+    return SiteData(board, tuple(standings(board, ("measured",))))
 
 
 def texts(svg: str) -> list[str]:
@@ -163,7 +165,7 @@ def test_partial_results_are_not_drawn(measured: SiteData) -> None:
 
 
 def test_the_page_has_every_chart_with_words_and_numbers(measured: SiteData, tmp_path: Path) -> None:
-    site = SiteData(BOARD, tuple(r for r in measured.results if r["task"] == "mini"), cache=tmp_path)
+    site = SiteData(measured.board, tuple(r for r in measured.results if r["task"] == "mini"), cache=tmp_path)
     found = {page.path: page.content for page in pages(site)}
     assert set(found) == {
         "plots.html",

@@ -67,7 +67,13 @@ def test_folders_of_killed_processes_are_swept_by_the_next_run_and_those_of_livi
 
 def test_old_parts_are_swept_and_nothing_else(tmp_path: Path) -> None:
     names = ["vectors/0a/.x.npy.abc.part", "downloads/xquad/1/.x.1.part", "results/mini/m/.entry.json.1.part"]
-    others = ["vectors/0a/x.npy", "vectors/0a/x.json", "results/mini/m/entry.json", "elsewhere/.y.part", "downloads/xquad/1/y.part"]
+    others = [
+        "vectors/0a/x.npy",
+        "vectors/0a/x.json",
+        "results/mini/m/entry.json",
+        "elsewhere/.y.part",
+        "downloads/xquad/1/y.part",
+    ]
     fresh = ["vectors/0a/.y.npy.def.part"]
     for name in names + others + fresh:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

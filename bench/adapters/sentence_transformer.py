@@ -17,6 +17,7 @@ import numpy as np
 from bench.adapters.complete import nothing_made_up, parts, refuse_incomplete
 from bench.adapters.families import DENSE, Family
 from bench.adapters.memory import batch_in_memory, is_full
+from bench.adapters.own_prompts import own_prompts
 from bench.adapters.remote_code import UNTRUSTED, code_options
 from bench.encoding import BatchLimits, Side, TokenCount
 from bench.errors import InputError, MissingError, StoppedError
@@ -63,7 +64,8 @@ class SentenceTransformerEncoder:
         self._weights, self._settings, self._family = weights, settings, family
         self.form = family.form
         own = weights.config("config_sentence_transformers.json")
-        self._prompts = settings.prompts or _own_prompts(own)
+        prompts = own_prompts(weights)
+        self._prompts = settings.prompts or prompts
         self._similarity = settings.similarity or own.get("similarity_fn_name") or family.similarities[0]
         if self._similarity not in family.similarities:
             raise InputError(
@@ -259,13 +261,3 @@ def _before_cut(row: list[int], limit: int, specials: set[int]) -> list[int]:
         return row
     tail = next((i for i, token in enumerate(reversed(row)) if token not in specials), 0)
     return row[: limit - tail]
-
-
-def _own_prompts(config: dict[str, Any]) -> Sides:
-    prompts = config.get("prompts") or {}
-    documents = [prompts[key] for key in ("document", "passage", "corpus") if prompts.get(key)]
-    # PyLate's folders of the ColBERT family spell their prompts so.
-    return Sides(
-        query=prompts.get("query") or config.get("query_prefix") or "",
-        document=documents[0] if documents else config.get("document_prefix") or "",
-    )

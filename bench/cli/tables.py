@@ -176,6 +176,6 @@ def _remarks(lines: Sequence[Line]) -> Iterator[str]:
     if any(line.flagged & set(line.values) for line in lines):
         yield "! improbable, see the flags: look before believing; such results are not ranked"
     if any(line.trained for line in lines):
-        yield "t: trained on the task's data or a relative; i: made from such a model; ?: not known (--json has sources)"
+        yield "t: trained on the task's data or a relative; i: made from such a model; ?: unknown (--json has sources)"
     if any(line.partial for line in lines):
         yield "n/m: the mean is over n of m languages; such results are not ranked"

@@ -18,7 +18,7 @@ from bench.site.tasktable import main_measure
 _LEAST = {"size": 6, "speed": 3}  # Points below which a scatter says less than the table.
 _MOST_LANGUAGES = 60
 _LINES = 4  # Systems of one kind in a profile.
-_PANELS = 3
+_PANELS = 4
 
 
 class Figure(NamedTuple):
@@ -48,8 +48,8 @@ def figures_of(site: SiteData, task: str) -> list[Figure]:
     measure = main_measure(site, task)
     tables = _tables(site.by_task[task], measure)
     stem = site.task_stem(task)
-    kinds = (_sizes, _speeds, _profile, _own_language)
-    return [figure for draw in kinds for figure in draw(site, stem, tables, measure)]
+    ranked = [figure for draw in (_sizes, _speeds, _profile) for figure in draw(site, stem, tables, measure)]
+    return ranked + list(_own_language(site, stem, site.by_task[task], measure))
 
 
 def _tables(results: Sequence[Result], measure: str) -> dict[str, list[Result]]:
@@ -208,8 +208,10 @@ def _band(table: Sequence[Result], code: str, measure: str) -> tuple[float, floa
 # --- preference for the language of the question
 
 
-def _own_language(site: SiteData, stem: str, tables: Mapping[str, list[Result]], measure: str) -> Iterator[Figure]:
-    sliced = [result for result in tables.get("measured", ()) if measure in result.get("slices", {})][:_PANELS]
+def _own_language(site: SiteData, stem: str, results: Sequence[Result], measure: str) -> Iterator[Figure]:
+    """A flagged system is here too: what is odd about it may well be this."""
+    sliced = [result for result in results if result["complete"] and measure in result.get("slices", {})]
+    sliced = sorted(sliced, key=lambda result: (-result["mean"][measure], result["model"]))[:_PANELS]
     languages = tuple(dict.fromkeys(code for result in sliced for code in result["slices"][measure]))
     panels = [(site.system_of(result), _own_and_others(result["slices"][measure], languages)) for result in sliced]
     if not panels:

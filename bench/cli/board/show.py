@@ -14,7 +14,8 @@ from bench.errors import InputError, MissingError, unknown
 
 Results = list[dict[str, Any]]
 _KINDS = ("measured", "reported", "imported")
-_LINES = 30  # Rows of a table unless --all asks for all: hundreds of imported systems would bury the rest.
+# Rows and languages of a table unless --all asks for all: hundreds of imported systems would bury the rest.
+_LINES, _LANGUAGES = 30, 40
 
 
 @click.command()
@@ -39,7 +40,7 @@ _LINES = 30  # Rows of a table unless --all asks for all: hundreds of imported s
 @click.option("--release", metavar="X", help="As it was released, in place of what stands there now.")
 @click.option("--common", is_flag=True, help="Means over the languages that all systems of a table have.")
 @click.option("--micro", is_flag=True, help="Means over all queries of all languages together.")
-@click.option("--all", "every", is_flag=True, help=f"Every row of a table, not the first {_LINES}.")
+@click.option("--all", "every", is_flag=True, help=f"Every row and language, not {_LINES} and {_LANGUAGES} at most.")
 @options.combined(options.board, options.cards, options.quiet, options.as_json)
 def show(board: Path, quiet: bool, as_json: bool, **given: Any) -> None:
     """Print the tables: languages across, the best of each column marked, what is not ranked below a line.
@@ -53,7 +54,9 @@ def show(board: Path, quiet: bool, as_json: bool, **given: Any) -> None:
     if given["common"] and given["micro"]:
         raise InputError("--common and --micro are two means: give one of them")
     kinds = _kinds(given["kinds"], given["tasks"])
-    found = standings(board, kinds, release=given["release"], cards=given["cards"])
+    found = standings(board, kinds, given["tasks"] or None, given["release"], given["cards"])
+    if not {result["task"] for result in found}.issuperset(given["tasks"]):  # What there is stands in the message.
+        found = standings(board, kinds, None, given["release"], given["cards"])
     if given["release"]:
         _say_changed(board, given["release"], kinds)
     shown = _chosen(found, board, given["tasks"], given["models"])
@@ -152,11 +155,14 @@ def _print_table(table: Results, task: str, measure: str, given: dict[str, Any])
     columns = sorted({code for result in table for code in result["languages"]})
     lines = lines_of(table, measure)
     most = len(lines) if given["every"] else _LINES
-    print_table(title, columns, lines, name, most)
+    few = columns if given["every"] else columns[:_LANGUAGES]
+    print_table(title, few, lines, name, most)
     if given["measures"]:
         print_slices(table, measure)
     if most < len(lines):
         note(f"{task}, {measure}: {len(lines) - most} more rows: --all")
+    if len(few) < len(columns):
+        note(f"{task}, {measure}: {len(columns) - len(few)} more languages: --all")
 
 
 def _source(result: dict[str, Any]) -> str:
