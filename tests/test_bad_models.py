@@ -99,7 +99,7 @@ def test_a_folder_without_its_tokenizer_or_weights(
             lambda folder: [path.unlink() for path in folder.glob("*.json")],
             "neither modules.json nor config.json there",
         ),
-        (lambda folder: (folder / "config.json").write_text("{"), "config.json:1: not JSON"),
+        (lambda folder: (folder / "config.json").write_text("{"), "config.json: not strict JSON"),
         (lambda folder: (folder / "config.json").write_text("[1]"), "expected a JSON object; the folder of weights"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"\0" * 64), "bert: cannot load these weights"),
         (lambda folder: (folder / "tokenizer.json").write_text("{}"), "bert: cannot load these weights"),
@@ -120,7 +120,7 @@ def test_a_prompt_that_the_model_lacks(bench: Bench, folders: Path, tmp_path: Pa
         bench,
         tmp_path,
         3,
-        "dense: config_sentence_transformers.json: default_prompt_name: 'search' is none of its prompts: query",
+        "dense: config_sentence_transformers.json: default_prompt_name: 'search' is none of its prompts: document, query",
         f"path:{folders}/dense",
     )
     path.write_text(json.dumps(config | {"prompts": {"query": 7}}))
@@ -136,7 +136,7 @@ def test_a_prompt_that_the_model_lacks(bench: Bench, folders: Path, tmp_path: Pa
     ("model", "message"),
     [
         ("rrf(bm25, muse-small", "expected ',' or ')' here\n  rrf(bm25, muse-small\n                      ^"),
-        ("bm25 >> ", "expected a stage, such as cross:NAME or prf(3) here\n  bm25 >> \n          ^"),
+        ("bm25 >> ", "expected a stage, such as cross:NAME or prf(3) here\n  bm25 >>\n         ^"),
         ("bm25 > cross:x", "expected '>>' here\n  bm25 > cross:x\n       ^"),
         ("'bm25", "the quote that opens here is not closed\n  'bm25\n  ^"),
         ("bm25 >> late:x[0]", "expected a number of documents and ']' here, such as [50]\n"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -126,10 +127,21 @@ def test_one_imported_model_and_task(copy: Path, tmp_path: Path, capsys: pytest.
     assert content["bench"]["validation"]["source"] == "embeddings-benchmark/results"
 
 
-def test_a_measured_entry_is_a_task_result_of_mteb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    board = CHECKOUT / "leaderboards"
-    run(capsys, board, "mteb", "--task", "xquad", "--model", "bm25", "--out", tmp_path)
-    entry = read_entry(board / "xquad" / "bm25.json")
+@pytest.fixture
+def board_of_bm25(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A board with this repository's entry of bm25 on xquad, and nothing else."""
+    board = tmp_path_factory.mktemp("board")
+    (board / "xquad").mkdir()
+    for name in ("bm25.json", "bm25.parquet"):
+        shutil.copy(CHECKOUT / "leaderboards" / "xquad" / name, board / "xquad" / name)
+    return board
+
+
+def test_a_measured_entry_is_a_task_result_of_mteb(
+    board_of_bm25: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, board_of_bm25, "mteb", "--task", "xquad", "--model", "bm25", "--out", tmp_path)
+    entry = read_entry(board_of_bm25 / "xquad" / "bm25.json")
     (file,) = tmp_path.rglob("*.json")
     assert file == tmp_path / "bm25" / entry.hex / "XQuADRetrieval.json"
     loaded = from_disk(file)
@@ -194,11 +206,11 @@ def test_reported_numbers_have_no_run_behind_them(tmp_path: Path, capsys: pytest
 # --- model cards
 
 
-def test_the_hub_reads_the_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_hub_reads_the_block(board_of_bm25: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from huggingface_hub import ModelCard, ModelCardData
     from huggingface_hub.repocard_data import model_index_to_eval_results
 
-    board = CHECKOUT / "leaderboards"
+    board = board_of_bm25
     block = run(capsys, board, "model-index", "--task", "xquad", "--model", "bm25", "--measure", "nDCG@10")
     card = ModelCard(f"---\nlicense: mit\n{block}---\n# bm25\n")
     entry = read_entry(board / "xquad" / "bm25.json")
@@ -275,10 +287,10 @@ def test_imported_and_reported_numbers_say_so(copy: Path, tmp_path: Path, capsys
     assert r"reported \(SWIM-IR paper, Table 3" in text
 
 
-def test_json_has_the_result_objects_and_only_the_measures_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    (row,) = json.loads(
-        run(capsys, CHECKOUT / "leaderboards", "json", "--task", "xquad", "--model", "bm25", "--measure", "R@5")
-    )
+def test_json_has_the_result_objects_and_only_the_measures_asked_for(
+    board_of_bm25: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (row,) = json.loads(run(capsys, board_of_bm25, "json", "--task", "xquad", "--model", "bm25", "--measure", "R@5"))
     assert row["measures"] == ["R@5"]
     assert set(row["mean"]) == {"R@5", "languages", "of"}
     assert "nDCG@10" not in row["languages"]["ar"]

@@ -201,7 +201,7 @@ def test_a_shard(made: Made) -> None:
         assert set(meta) == fields("Vector store", 0).always
         assert np.load(path.with_suffix(".npy")).shape == (meta["rows"], meta["dimension"])
         assert re.fullmatch("[0-9a-f]{16}", path.parent.name)
-    assert fields("Vector store", 0).sometimes == {"spent"}
+    assert fields("Vector store", 0).sometimes == {"halved", "spent"}
 
 
 def test_the_files_of_vectors() -> None:

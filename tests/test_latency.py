@@ -143,12 +143,12 @@ def test_a_run_states_both_and_they_change_nothing_else(tmp_path: Path) -> None:
         off = run("off", latency=False)
         vectors = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "vectors").rglob("*.npy")}
         assert recipe(off)["latency_ms"] == {"p50": None, "p95": None, "queries": 0, "why": "it was switched off"}
-        assert model.queries == [72]
+        assert model.queries == [64, 8]
         stored = run("stored")
         assert recipe(stored)["latency_ms"]["why"].startswith("the queries' vectors were in the store")
-        assert model.queries == [72]
+        assert model.queries == [64, 8]
         asked = run("asked", latency=True)
-    assert model.queries == [72] + [1] * 21
+    assert model.queries == [64, 8] + [1] * 21
     assert recipe(asked)["latency_ms"]["queries"] == 20
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "vectors").rglob("*.npy")} == vectors
     assert off["languages"] == stored["languages"] == asked["languages"]
@@ -162,7 +162,7 @@ def test_a_run_states_both_and_they_change_nothing_else(tmp_path: Path) -> None:
 def test_what_is_encoded_for_the_first_time_is_timed_unasked(tmp_path: Path) -> None:
     where = {"cache": tmp_path / "cache", "board": tmp_path / "board", "output": tmp_path / "o"}
     found = recipe(bench.run("rrf(bm25, muse-small)", "mini", ["en"], offline=True, **where))
-    assert found["latency_ms"]["queries"] == 20
+    assert 1 <= found["latency_ms"]["queries"] <= 20  # A busy machine spends the budget on fewer.
     assert found["latency_ms"]["p95"] >= found["latency_ms"]["p50"] > 0
     words = bench.run("bm25", "mini", ["en"], offline=True, **where | {"board": tmp_path / "other"})
     assert found["index_bytes"] == recipe(words)["index_bytes"] + 24 * 512 * 4 + 128
@@ -228,7 +228,7 @@ def test_the_command_line_takes_both(tmp_path: Path, capsys: pytest.CaptureFixtu
     from console import call
 
     shared = ("--model", "bm25", "--task", "mini", "--lang", "en", "--cache", tmp_path / "c", "--offline", "--json")
-    for option, queries in (("--latency", 20), ("--no-latency", 0)):
+    for option, timed in (("--latency", True), ("--no-latency", False)):
         outcome = call(capsys, "run", *shared, option, "--board", tmp_path / option, "--output", tmp_path / "o")
         assert outcome.code == 0
-        assert recipe(json.loads(outcome.out)[0])["latency_ms"]["queries"] == queries
+        assert (recipe(json.loads(outcome.out)[0])["latency_ms"]["queries"] > 0) is timed

@@ -205,7 +205,7 @@ def test_a_second_stage_goes_on_with_fewer_pairs_and_says_so(folders: Path, monk
     assert said == [f"cross: the memory is full: it goes on with {size} pairs at a time" for size in (16, 8)]
     for query in expected:
         assert found[query].scores.tolist() == pytest.approx(expected[query].scores.tolist(), abs=1e-5)
-    encoder = Words(small(8, MemoryError), BatchLimits(64, 8))
+    encoder = Words(small(9, MemoryError), BatchLimits(64, 8))
     encoder.form = MULTI  # type: ignore[attr-defined]
     vectors = encoder._encode
     encoder._encode = lambda texts: [row[None] for row in vectors(texts)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-VERSION = 1
+VERSION = 2
 """Of the drawing: a chart that was kept is drawn again when it changes."""
 
 WIDTH = 520
@@ -40,15 +40,16 @@ _LONGEST = 34  # Characters of a name in a chart; the page below has it whole.
 
 
 class Point(NamedTuple):
-    """A system in a scatter, with a name where it is written beside the point, else an empty text."""
+    """A system in a scatter; its name is written beside the point; `best`: no point before it is as good."""
 
     x: float
     y: float
     name: str = ""
+    best: bool = False
 
 
 class Scatter(NamedTuple):
-    """Points in groups, each with its own mark; the named ones are joined by steps, best so far from the left."""
+    """Points in groups, each with its own mark; the best ones are joined by steps."""
 
     x_label: str
     y_label: str
@@ -169,15 +170,16 @@ def _scatter(chart: Scatter, figure: Figure) -> None:
     _axes(axes, chart.x_label, chart.y_label)
     axes.grid(color=_GRID, linewidth=0.7)
     axes.set_xscale("log")
-    named = sorted(point for _, points in chart.groups for point in points if point.name)
-    if named:
-        where: Literal["post", "pre"] = "post" if named[0].y < named[-1].y else "pre"
-        axes.step([p.x for p in named], [p.y for p in named], where=where, color=_MUTED, linewidth=1, dashes=(4, 3))
+    everyone = sorted(point for _, points in chart.groups for point in points)
+    best = [point for point in everyone if point.best]
+    if best:
+        where: Literal["post", "pre"] = "post" if best[0].y < best[-1].y else "pre"
+        axes.step([p.x for p in best], [p.y for p in best], where=where, color=_MUTED, linewidth=1, dashes=(4, 3))
     for at, (name, points) in enumerate(chart.groups):
         edge: dict[str, Any] = {"markeredgecolor": _INK, "markeredgewidth": 0.4}
         axes.plot([p.x for p in points], [p.y for p in points], label=_plain(name), **_mark(at), **edge)
     _scatter_ticks(axes, chart)
-    _scatter_names(axes, named)
+    _scatter_names(axes, [point for point in everyone if point.name])
     if len(chart.groups) > 1:
         _legend(figure, axes, 1)
 

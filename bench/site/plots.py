@@ -16,6 +16,7 @@ from bench.site.speed import Speed, speed_of
 from bench.site.tasktable import main_measure
 
 _LEAST = {"size": 6, "speed": 3}  # Points below which a scatter says less than the table.
+_NAMED = 8  # Points of a scatter up to which every one is named, not the best alone.
 _MOST_LANGUAGES = 60
 _LINES = 4  # Systems of one kind in a profile.
 _PANELS = 4
@@ -79,7 +80,7 @@ def _sizes(site: SiteData, stem: str, tables: Mapping[str, list[Result]], measur
         f"{stem}-size",
         "Quality against size",
         f"{of} against parameters of {len(places)} systems. Best at their size, the smallest first: {names}.",
-        "Complete systems whose number of parameters is known; named and joined: no smaller system is as good.",
+        "Complete systems whose number of parameters is known; joined: those that no smaller system equals.",
         Scatter("parameters", of, groups, ticks),
         ("system", "kind", "parameters", measure),
         rows,
@@ -102,7 +103,7 @@ def _speeds(site: SiteData, stem: str, tables: Mapping[str, list[Result]], measu
         f"{stem}-speed",
         "Quality against speed",
         f"{of} against documents indexed a second of {len(timed)} systems. Best at their speed: {names}.",
-        f"Documents encoded and indexed a second, as it was measured{machine}; further right is faster.",
+        f"Documents encoded and indexed a second, as measured{machine}; joined: those that no faster one equals.",
         Scatter("documents a second", of, groups, _ticks([x for _, x in places])),
         ("system", "machine", "documents a second", "queries a second", measure),
         rows,
@@ -127,11 +128,11 @@ def _grouped(
     for result, _ in sorted(places, key=lambda p: (-p[1] if fast else p[1], -p[0]["mean"][measure])):
         if not best or result["mean"][measure] > best[-1]["mean"][measure]:
             best.append(result)
-    named = {id(result) for result in best}
+    bests = {id(result) for result in best}
     points: dict[str, list[Point]] = {}
     for result, x in places:
-        name = str(result["model"]).rsplit("/", 1)[-1] if id(result) in named else ""
-        points.setdefault(group_of(result), []).append(Point(x, result["mean"][measure], name))
+        name = str(result["model"]).rsplit("/", 1)[-1] if id(result) in bests or len(places) <= _NAMED else ""
+        points.setdefault(group_of(result), []).append(Point(x, result["mean"][measure], name, id(result) in bests))
     return tuple((groups[key], tuple(points[key])) for key in groups if key in points), best
 
 
