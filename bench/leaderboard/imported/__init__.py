@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from bench.entry import mean_of
 from bench.leaderboard.cards import shipped_task
 from bench.leaderboard.imported.flags import claims, dropped_flag, revision_flag, score_flags, slight_ties
-from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS, INDEX, read_index
+from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS, INDEX, SOURCE, read_index
 from bench.leaderboard.imported.models import Model, Models, read_models
 from bench.leaderboard.imported.mteb_results import MAIN
 from bench.leaderboard.imported.table import Table, read_table
@@ -115,7 +115,6 @@ def _result(
     about: Model | None,
     revisions: int,
 ) -> dict[str, Any]:
-    line, (first, *_) = part.line, part.line["splits"]
     subsets = _subsets(part)
     theirs = [str(subset) for subset in table.headings["subset"][part.start : part.end]]
     codes = [part.codes.get(subset, subset) for subset in theirs]
@@ -124,14 +123,12 @@ def _result(
         code: dict(zip(part.measures, values, strict=True)) for code, *values in zip(codes, *columns, strict=True)
     }
     missing = [code for code in subsets if code not in languages]
-    split = part.split
-    named = part.card.named(split) if part.card else line["task"] + ("" if split == first else f"@{split}")
     return {
         "format": 1,
         "kind": "imported",
         "model": heading["model"],
-        "task": named,
-        "split": split,
+        "task": _named(part),
+        "split": part.split,
         "measures": list(part.measures),
         "main_measure": part.measures[0],
         "complete": not missing,
@@ -147,16 +144,28 @@ def _result(
         "flags": _flags(part, table, dict(zip(theirs, codes, strict=True)), heading, about),
         "notes": list(_notes(part, table, codes, languages, about, revisions)),
         "about": _about(about),
-        "origin": {
-            "source": "embeddings-benchmark/results",
-            "revision": heading["revision"],
-            "mteb_version": heading["mteb_version"],
-            "dataset_revision": heading["dataset_revision"],
-            "task": name,
-            "split": split,
-            "main_measure": line["main_measure"],
-        },
+        "origin": _origin(part, name, heading),
     }
+
+
+def _origin(part: _Part, name: str, heading: Mapping[str, str | None]) -> dict[str, Any]:
+    return {
+        "source": SOURCE,
+        "revision": heading["revision"],
+        "mteb_version": heading["mteb_version"],
+        "dataset_revision": heading["dataset_revision"],
+        "task": name,
+        "split": part.split,
+        "main_measure": part.line["main_measure"],
+    }
+
+
+def _named(part: _Part) -> str:
+    """The task as results name it, with the split where it is not the first."""
+    if part.card is not None:
+        return part.card.named(part.split)
+    task: str = part.line["task"]
+    return task if part.split == next(iter(part.line["splits"])) else f"{task}@{part.split}"
 
 
 def _subsets(part: _Part) -> Sequence[str]:

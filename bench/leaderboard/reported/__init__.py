@@ -96,15 +96,12 @@ def _result(rows: Sequence[PrintedRow], flags: list[dict[str, Any]]) -> dict[str
         "identity": None,
         "flags": flags,
         "notes": list(_notes(first, known, [code for code in codes if code not in subsets], rows)),
-        "origin": {
-            "source": first.source,
-            "table": first.table,
-            "citation": first.citation,
-            "url": first.url,
-            "data": first.data,
-            "metric": {row.measure: row.metric for row in rows},
-        },
+        "origin": _origin(first) | {"metric": {row.measure: row.metric for row in rows}},
     }
+
+
+def _origin(row: PrintedRow) -> dict[str, str]:
+    return {key: getattr(row, key) for key in ("source", "table", "citation", "url", "data")}
 
 
 def _notes(first: PrintedRow, known: bool, strange: Sequence[str], rows: Sequence[PrintedRow]) -> Iterator[str]:
