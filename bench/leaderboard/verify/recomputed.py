@@ -24,8 +24,11 @@ def row_findings(entry: Entry, rows: Sequence[Row]) -> Iterator[Finding]:
     """What the per-query scores say of an entry: gaps, surplus, duplicates, values, means and digests."""
     yield from _rows_themselves(entry, rows)
     columns: dict[tuple[str, str], dict[str, float]] = {}
+    sliced: dict[str, list[Row]] = {}
     for row in rows:
-        if not row.slice:
+        if row.slice:
+            sliced.setdefault(row.language, []).append(row)
+        else:
             columns.setdefault((row.language, row.measure), {})[row.query] = row.value
     digests = digests_of(row for row in rows if math.isfinite(row.value))
     for subset, block in entry.languages.items():
@@ -33,7 +36,7 @@ def row_findings(entry: Entry, rows: Sequence[Row]) -> Iterator[Finding]:
             yield "gap", f"{subset}: no per-query scores"
             continue
         yield from ((name, f"{subset}: {text}") for name, text in _means(entry, subset, block, columns))
-        yield from ((name, f"{subset}: {text}") for name, text in _slices(subset, block, rows))
+        yield from ((name, f"{subset}: {text}") for name, text in _slices(block, sliced.get(subset, ())))
         if digests.get(subset, {}) != block["digests"]:
             theirs = block["digests"]
             off = sorted(m for m in {*theirs, *digests.get(subset, {})} if theirs.get(m) != digests[subset].get(m))
@@ -77,11 +80,11 @@ def _means(
                 yield "mean", f"{measure}: the entry says {stored!r}, its per-query scores give {mean!r}"
 
 
-def _slices(subset: str, block: Block, rows: Sequence[Row]) -> Iterator[Finding]:
+def _slices(block: Block, rows: Sequence[Row]) -> Iterator[Finding]:
+    """`rows` are those of one language's slices."""
     columns: dict[tuple[str, str], list[float]] = {}
     for row in rows:
-        if row.language == subset and row.slice:
-            columns.setdefault((row.measure, row.slice), []).append(row.value)
+        columns.setdefault((row.measure, row.slice), []).append(row.value)
     stored = {(measure, name): value for measure, row in block.get("slices", {}).items() for name, value in row.items()}
     for measure, name in sorted(stored.keys() | columns.keys()):
         column, value = columns.get((measure, name), []), stored.get((measure, name))
