@@ -237,7 +237,7 @@ def _not_for_boards(plan: Plan, pins: PinState) -> str | None:
     if plan.system.unresolved:
         return plan.system.unresolved
     if plan.limit_docs:
-        return f"a sample of {plan.limit_docs:,} documents of each language"
+        return f"a sample of each language's documents (--limit-docs {plan.limit_docs})"
     whole = plan.task.depth if plan.task.ranked else 0
     cut = [str(m) for m in plan.measures if (whole if m.depth is None else m.cutoff or 0) > plan.depth]
     if cut:

@@ -1,10 +1,12 @@
-"""Cards and judgments of tasks by the names that results have; nothing is fetched for them."""
+"""Cards and judgments by the names that results have; nothing is fetched for them."""
 
 from __future__ import annotations
 
 from bench.collection import Qrels
 from bench.errors import BenchError, InputError, MissingError
+from bench.expression import Name, leaves, parse_expression
 from bench.loaders import open_source
+from bench.model import Model
 from bench.places import Places
 from bench.registry import Registry
 from bench.task import Task
@@ -31,6 +33,15 @@ class Judgments:
                     except (InputError, MissingError):
                         continue
         return self._tasks[name]
+
+    def models(self, name: str) -> tuple[Model, ...] | None:
+        """The cards of a system's models; None where one of them has none here."""
+        try:
+            found = list(leaves(parse_expression(name)))
+            known = [self._registry.model(leaf.text) for leaf in found if isinstance(leaf, Name)]
+        except (InputError, MissingError):
+            return None
+        return tuple(known) if len(known) == len(found) else None
 
     @property
     def judged(self) -> bool:

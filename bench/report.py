@@ -11,8 +11,8 @@ from bench.answer_recall import AnswerScores
 from bench.census import Census, PinState
 from bench.collection import Qrels, Query
 from bench.entry import Block
-from bench.flags import CHECKS, Flag, equal_vectors, not_above_random, one_document_on_top, refuse_impossible
-from bench.model import Model
+from bench.expected import expected_checks
+from bench.flags import Flag, equal_vectors, not_above_random, one_document_on_top, refuse_impossible
 from bench.plan import Plan
 from bench.provenance import hardware, now, versions
 from bench.ranking import Run
@@ -62,7 +62,7 @@ def block_of(plan: Plan, facts: Facts) -> Block:
     refuse_impossible(f"{plan.task_name}, {facts.subset}", known)
     measured = {str(m): facts.scores.mean(m) if facts.scores and known.get(m) else None for m in plan.measures}
     pool = facts.census.documents
-    expected = expected_checks(plan, facts.subset)
+    expected = expected_checks(plan.task, plan.system.cards, facts.subset)
     return measured | {
         "queries": facts.census.queries,
         "scored": facts.scores.queries if facts.scores else None,
@@ -98,23 +98,6 @@ def _sliced(scores: Scores | None) -> dict[str, Any]:
             for measure, slices in scores.slices.items()
         }
     }
-
-
-def expected_checks(plan: Plan, subset: str) -> list[str]:
-    """The checks whose flags do not surprise: every card expects them, or none claims the language of the queries.
-
-    A card's `expect` holds names of checks, or of checks `across languages` for tasks where queries and documents
-    differ in language.
-    """
-    language = plan.task.query_language(subset)
-    crossing = language != plan.task.document_language(subset)
-
-    def expects(card: Model, check: str) -> bool:
-        named = check in card.expect or (crossing and f"{check} across languages" in card.expect)
-        return named or (card.languages != "any" and language not in card.languages)
-
-    cards = plan.system.cards
-    return [check for check in CHECKS if cards and all(expects(card, check) for card in cards)]
 
 
 def _flags(plan: Plan, facts: Facts) -> list[Flag]:

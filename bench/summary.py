@@ -30,6 +30,7 @@ def result_of(entry: Entry, notes: Sequence[str] = (), path: str | None = None) 
         "partial": f"{len(blocks)}/{len(entry.subsets)}",
         "missing": entry.missing,
         "pins": _all_pins([block["pins"] for block in blocks.values()]),
+        "data": entry.identity.get("data"),
         "sample": _sample(entry.identity.get("sample"), blocks),
         "languages": {subset: _row(block, measures) for subset, block in blocks.items()},
         "mean": mean_of(blocks, measures, len(entry.subsets)),

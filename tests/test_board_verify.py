@@ -152,6 +152,11 @@ SEALED: dict[str, tuple[Callable[[dict[str, Any]], Any], set[str]]] = {
         ),
         {"flag"},
     ),
+    "flags declared expected that no card expects": (
+        put(*EN, "recipe", "expected_flags", value=["equal vectors"]),
+        {"flag"},
+    ),
+    "the name of a machine": (put(*EN, "recipe", "hardware", "host", value="box"), {"unknown field"}),
     "a note with a control character": (put(*EN, "note", value="fine\x1b[2J"), {"note"}),
     "a language of another task": (
         lambda v: (v["subsets"].append("xx"), v["languages"].update(xx=v["languages"]["en"])),

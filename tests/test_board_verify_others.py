@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.files import file_sha256
-from bench.leaderboard.imported.importing import import_mteb
+from bench.leaderboard.imported.importing import import_mteb, seal_of
 from bench.leaderboard.imported.mteb_results import KEYS
 from bench.leaderboard.reported import figures
 from bench.leaderboard.verify import verify
@@ -48,10 +48,14 @@ def test_numbers_of_others_that_are_whole(board: Path) -> None:
     assert found(board) == set()
 
 
-def indexed(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+def indexed(change: Callable[[dict[str, Any]], Any], *, sealed: bool = True) -> Callable[[Path], None]:
+    """Another index, with its digest unless that is not `sealed`."""
+
     def damage(board: Path) -> None:
         value = json.loads((board / INDEX).read_text())
         change(value)
+        if sealed:
+            value["digest"] = seal_of(value)
         (board / INDEX).write_text(json.dumps(value))
 
     return damage
@@ -87,6 +91,10 @@ IMPORTED: dict[str, tuple[Callable[[Path], Any], set[tuple[str, str]]]] = {
     "an index of a newer format": (indexed(lambda v: v.update(format=2)), {(INDEX, "imported")}),
     "an index without tasks": (indexed(lambda v: v.pop("tasks")), {(INDEX, "imported")}),
     "an index with a field that nobody knows": (indexed(lambda v: v.update(score=1)), {(INDEX, "unknown field")}),
+    "an index with another licence": (
+        indexed(lambda v: v.update(licence="MIT"), sealed=False),
+        {(INDEX, "checksum")},
+    ),
     "a task with a field that nobody knows": (
         indexed(lambda v: v["tasks"]["XRetrieval"].update(score=1)),
         {(INDEX, "unknown field")},

@@ -218,7 +218,7 @@ def test_tables_mark_the_best_and_put_partial_results_below_a_line(run: Any, tmp
 
 def test_notes_go_to_stderr_and_quiet_silences_them(run: Any, tmp_path: Path) -> None:
     loud, silent = run("--lang", "en"), run("--lang", "en", "--quiet")
-    assert re.fullmatch(rf"bm25 on mini: \d+\.\d s, entry {tmp_path}/board/mini/bm25\.json\n", loud.err)
+    assert re.fullmatch(rf"bm25 on mini: data mini@1, \d+\.\d s, entry {tmp_path}/board/mini/bm25\.json\n", loud.err)
     assert silent == (0, loud.out, "")
 
 
@@ -367,14 +367,14 @@ def test_a_sample_says_so_and_leaves_no_entry(run: Any, tmp_path: Path) -> None:
     assert result["sample"] == {"documents": 1, "seed": 7, "of": 3}
     assert (result["pins"], result["entry"]) == ("unchecked", None)
     assert result["languages"]["und"]["documents"] == 2, "the judged ones"
-    assert "no leaderboard entry: a sample of 1 documents of each language" in result["notes"]
+    assert "no leaderboard entry: a sample of each language's documents (--limit-docs 1)" in result["notes"]
     name = f"bm25--{result['identity']}"
     assert {row[2] for row in trec(tmp_path / "output" / "path-small" / name / "und.trec.gz")} == {"d1", "d2"}
     # What was there of the whole collection is neither lost nor mixed with the sample.
     assert {name: (tmp_path / "output" / name).read_bytes() for name in before} == before
     assert {name: (tmp_path / "board" / name).read_bytes() for name in written(tmp_path / "board")} == board
     outcome = run("--limit-docs", "1", task=task)
-    assert "path:small, nDCG@10, a sample of 1 documents a language\n" in outcome.out
+    assert "path:small, nDCG@10, a sample of 1 document a language\n" in outcome.out
     (rehearsed,) = strict(run("--limit-docs", "1", "--seed", "7", "--dry-run", "--json", task=task).out)
     assert (rehearsed["entry"], rehearsed["identity"]) == (None, result["identity"])
 

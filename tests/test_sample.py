@@ -256,7 +256,7 @@ def test_a_sample_says_so_everywhere(folder: Path) -> None:
     assert result["languages"]["und"]["documents"] == 20
     assert result["languages"]["und"]["sample"] == {"of": 300, "kept": 2}
     assert (result["entry"], result["pins"]) == (None, "unchecked")
-    assert "no leaderboard entry: a sample of 20 documents of each language" in result["notes"]
+    assert "no leaderboard entry: a sample of each language's documents (--limit-docs 20)" in result["notes"]
     assert "a sample: und 20 of 300 documents, 2 of them judged" in result["notes"]
     assert (whole["sample"], "sample" in whole["languages"]["und"]) == (None, False)
     assert states(folder.parent / "board") == board

@@ -55,12 +55,16 @@ def test_the_wheel_holds_package_cards_and_collection_and_nothing_else(wheel: Pa
         for path in (CHECKOUT / kind).rglob("*")
         if path.is_file()
     }
-    modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "bench").rglob("*.py")} | {
-        "bench/py.typed"
+    modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "bench").rglob("*.py")}
+    pages = {
+        path.relative_to(CHECKOUT).as_posix()
+        for folder in ("static", "templates")
+        for path in (CHECKOUT / "bench" / "site" / folder).rglob("*")
+        if path.is_file()
     }
-    assert tracked | modules <= names
-    rest = {name for name in names - tracked - modules if ".dist-info/" not in name}
-    assert not rest
+    own = tracked | modules | pages | {"bench/py.typed"}
+    assert own <= names
+    assert {name for name in names - own if ".dist-info/" not in name} == set()
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 

@@ -131,7 +131,10 @@ def _print(results: list[dict[str, Any]], *, quiet: bool) -> None:
 def _sampled(group: Sequence[dict[str, Any]]) -> str:
     """What a table's title says of a sample, which is the same for all results of a call."""
     sample = group[0]["sample"]
-    return f", a sample of {sample['documents']:,} documents a language" if sample else ""
+    if not sample:
+        return ""
+    number = sample["documents"]
+    return f", a sample of {number:,} document{'s' if number > 1 else ''} a language"
 
 
 def _remarks(result: dict[str, Any], *, quiet: bool) -> None:
@@ -147,7 +150,7 @@ def _remarks(result: dict[str, Any], *, quiet: bool) -> None:
     vectors, seconds = result["vectors"], sum(result["seconds"].values())
     work = f"{vectors['encoded']:,} texts encoded, {vectors['reused']:,} reused, " if sum(vectors.values()) else ""
     where = f", entry {result['entry']}" if result["entry"] else ""
-    note(f"{name}: {work}{seconds:.1f} s{where}", quiet=quiet)
+    note(f"{name}: data {result['data']}, {work}{seconds:.1f} s{where}", quiet=quiet)
 
 
 def _print_rehearsal(result: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from bench.entry import Entry
 from bench.errors import InputError, MissingError
 from bench.flags import checked_note
 from bench.leaderboard import EntryFiles, keep
-from bench.leaderboard.verify import Known, Stored, Verified, check_entry
+from bench.leaderboard.verify import Stored, Verified, check_entry
+from bench.leaderboard.verify.carded import Known
 
 
 @dataclass(frozen=True)

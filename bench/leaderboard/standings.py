@@ -7,6 +7,7 @@ mean decides, unrounded; equal means share a rank.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,18 +88,18 @@ def with_ranks(results: Iterable[Result]) -> list[Result]:
     The reason is that of the main measure.
     """
     placed = [result | {"pool": pool_of(result), "ranks": {}, "unranked": None} for result in results]
-    for result in placed:
-        result["unranked"] = why_unranked(result, result["main_measure"])
-        result["ranks"] = dict.fromkeys(result["measures"])
     groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in placed:
+        reasons = {name: why_unranked(result, name) for name in {*result["measures"], result["main_measure"]}}
+        result["unranked"] = reasons[result["main_measure"]]
+        result["ranks"] = dict.fromkeys(result["measures"])
         for measure in result["measures"]:
-            if why_unranked(result, measure) is None:
+            if reasons[measure] is None:
                 groups.setdefault((result["task"], result["pool"], measure), []).append(result)
     for (_, _, measure), group in groups.items():
-        means = [result["mean"][measure] for result in group]
-        for result, mean in zip(group, means, strict=True):
-            result["ranks"][measure] = 1 + sum(other > mean for other in means)
+        means = sorted(result["mean"][measure] for result in group)
+        for result in group:
+            result["ranks"][measure] = 1 + len(means) - bisect_right(means, result["mean"][measure])
     return placed
 
 
@@ -120,7 +121,7 @@ def why_unranked(result: Mapping[str, Any], measure: str) -> str | None:
         return "a sample"
     if len(known) != of or not known:
         return f"partial {len(known)}/{of}"
-    if any(measure in row.get("saturated", ()) for row in rows.values()):
+    if any(measure in row["saturated"] for row in rows.values() if "saturated" in row):
         return "saturated"
     if result["kind"] == "measured":
         if result.get("pins") == "differ":

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError, MissingError
-from bench.files import dump_json, read_json, write_whole
+from bench.files import digest, dump_json, read_json, write_whole
 from bench.leaderboard import locked
 from bench.leaderboard.imported.models import described, read_models, write_models
 from bench.leaderboard.imported.mteb_results import MAIN, MEASURES, META, Result, is_retrieval, meta, parsed, sources
@@ -71,6 +71,7 @@ def import_mteb(
         stored = {"format": FORMAT, "source": SOURCE, "licence": LICENCE, "commit": commit}
         stored["models"] = {"file": "models.parquet", "sha256": write_models(folder / "models.parquet", models)}
         stored["tasks"] = dict(sorted((index["tasks"] | written).items()))
+        stored["digest"] = seal_of(stored)
         write_whole(folder / INDEX, dump_json(stored, indent=1).encode())
     return Imported(written, skipped, sum(file.stat().st_size for file in folder.iterdir()))
 
@@ -81,6 +82,11 @@ def read_index(folder: Path) -> dict[str, Any]:
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise InputError(f"{folder / INDEX}: not an index of format {FORMAT}: import again")
     return value
+
+
+def seal_of(index: Mapping[str, Any]) -> str:
+    """sha256 of all that an index says, but for the seal itself."""
+    return digest({key: value for key, value in index.items() if key != "digest"})
 
 
 Metas = dict[tuple[str, str], dict[str, Any]]
@@ -120,12 +126,12 @@ def _write_task(folder: Path, task: str, results: Sequence[Result]) -> dict[str,
     ]
     headings = dict(zip(HEADINGS, map(list, zip(*(heading for heading, _ in rows), strict=True)), strict=True))
     scores = np.array([line.values for _, line in rows], dtype=np.float64)  # None is NaN
-    digest = write_table(folder / f"{task}.parquet", headings, COLUMNS, scores)
+    sha256 = write_table(folder / f"{task}.parquet", headings, COLUMNS, scores)
     languages = {line.subset: line.languages for _, line in rows if line.languages}
     return {
         "task": LISTED.get(task, f"mteb:{task}"),
         "file": f"{task}.parquet",
-        "sha256": digest,
+        "sha256": sha256,
         **line_of(Table(headings, dict(zip(COLUMNS, scores.T, strict=True)))),
         "languages": {subset: list(languages[subset]) for subset in sorted(languages)},
         "dropped": [

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from bench.collection import Qrels
 from bench.entry import Entry
 from bench.errors import BenchError, InputError, MissingError
 from bench.files import canonical_json, digest
@@ -18,31 +17,13 @@ from bench.leaderboard import RELEASES, SUPERSEDED, read_entry
 from bench.leaderboard.noise import noise_findings
 from bench.leaderboard.upgrade import upgraded
 from bench.leaderboard.verify.borrowed import imported_faults, reported_faults
+from bench.leaderboard.verify.carded import Known, card_findings
 from bench.leaderboard.verify.faults import Fault, Finding
 from bench.leaderboard.verify.frozen import release_faults
 from bench.leaderboard.verify.layout import entry_files, noise_files, strays
 from bench.leaderboard.verify.recomputed import flag_findings, row_findings, run_findings
 from bench.leaderboard.verify.stored import findings
-from bench.measure import Measure
 from bench.perquery import Row, read_rows, unknown_columns
-from bench.task import Task
-
-
-class Known(Protocol):
-    """What entries are compared with where it is to be had: cards of tasks, and judgments."""
-
-    @property
-    def judged(self) -> bool:
-        """Whether judgments are looked for at all."""
-        ...
-
-    def task(self, name: str) -> Task | None:
-        """The card of a task, as results name it (`T` or `T@S`)."""
-        ...
-
-    def qrels(self, task: Task, split: str, subset: str) -> Qrels | None:
-        """The judgments of a subset."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -112,7 +93,7 @@ def check_entry(
     if any(check in ("shape", "measure") for check, _ in found):
         return None  # Nothing can be computed again from this.
     entry = Entry.from_dict(value, where)
-    done.add(where, _by_card(entry, known))
+    done.add(where, card_findings(entry, known))
     if known is not None and known.task(entry.identity["task"]) is None:
         done.unread.append(f"{where}: no card of {entry.identity['task']}: not compared with one, and not scored again")
     rows = _rows(scores, where, done)
@@ -197,31 +178,6 @@ def _again(stored: Stored, where: str, known: Known, done: Verified) -> None:
         elif stored.runs is not None:
             done.unread.append(f"{where}: {subset}: no run in {stored.runs}")
         done.add(where, flag_findings(stored.entry, subset, stored.rows, qrels, run))
-
-
-def _by_card(entry: Entry, known: Known | None) -> Iterator[Finding]:
-    card = known.task(entry.identity["task"]) if known else None
-    if card is None:
-        return
-    split = entry.identity["split"]
-    if split not in card.all_splits or entry.identity["task"] != card.named(split):
-        yield "card", f"the split {split!r} of {entry.identity['task']!r} is not one of {card.name}'s"
-        return
-    if entry.subsets != card.subsets_of(split):
-        yield "card", f"subsets: the card has {', '.join(card.subsets_of(split))}, found {', '.join(entry.subsets)}"
-        return
-    for subset, block in entry.languages.items():
-        if subset not in entry.subsets:  # That is a fault of its own.
-            continue
-        row = card.pinned(subset, split)
-        uncut = [m for m in entry.measures if block.get(m) is not None and Measure.parse(m).depth is None]
-        if card.ranked and uncut and block["recipe"]["k"] < card.depth:
-            yield "not for boards", f"{subset}: k = {block['recipe']['k']}: {uncut[0]} looks at the whole pool"
-        for pin, note in card.pins.items():
-            if pin in ("documents", "queries", "fingerprint") and note.strength == "hard":
-                expected = getattr(row, pin)
-                if expected is not None and block[pin] not in (expected, None):
-                    yield "card", f"{subset}: {pin}: the card says {expected}, found {block[pin]}"
 
 
 def _place(path: Path, entry: Entry) -> Iterator[Finding]:

@@ -11,13 +11,13 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.files import file_sha256
-from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS, INDEX, line_of, read_index
+from bench.leaderboard.imported.importing import COLUMNS, FOLDER, HEADINGS, INDEX, line_of, read_index, seal_of
 from bench.leaderboard.imported.models import read_models
 from bench.leaderboard.imported.table import Table, read_table
 from bench.leaderboard.reported import figures
 from bench.leaderboard.verify.faults import Fault
 
-_INDEX_FIELDS = {"format", "source", "licence", "commit", "models", "tasks"}
+_INDEX_FIELDS = {"format", "source", "licence", "commit", "models", "tasks", "digest"}
 _LINE_FIELDS = {"task", "file", "sha256", "languages", "dropped"}
 """Of a task's line in the index, what the table itself does not say."""
 _README = "README.md"
@@ -59,8 +59,7 @@ def imported_faults(board: Path) -> Iterator[Fault]:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         yield Fault(index, "imported", f"not an index: {error!r}; import again")
         return
-    for key in sorted(value.keys() - _INDEX_FIELDS):
-        yield Fault(index, "unknown field", repr(key))
+    yield from _index_faults(index, value)
     for path in _files(folder):
         if path.relative_to(folder).as_posix() not in known:
             yield Fault(path.relative_to(board).as_posix(), "stray", "the index does not name this file")
@@ -71,6 +70,13 @@ def imported_faults(board: Path) -> Iterator[Fault]:
                 yield Fault(
                     index if check in ("derived", "unknown field") else f"{FOLDER}/{line['file']}", check, message
                 )
+
+
+def _index_faults(index: str, value: Mapping[str, Any]) -> Iterator[Fault]:
+    for key in sorted(value.keys() - _INDEX_FIELDS):
+        yield Fault(index, "unknown field", repr(key))
+    if value.get("digest") != seal_of(value):
+        yield Fault(index, "checksum", "not as it was written: its digest is another; import again")
 
 
 def _files(folder: Path) -> list[Path]:

@@ -21,6 +21,9 @@ RECIPE_FIELDS = {*_NEEDED, "document_text", "kept", "index", "seed", "encoders",
 RECIPE_FIELDS |= {"peak_memory_mb", "index_bytes", "latency_ms", "hardware", "tokenizer", "run"}
 """What a recipe may hold."""
 
+HARDWARE_FIELDS = {"processor", "cores", "memory_gb", "system"}
+"""What a recipe may say of a machine: nothing that names it."""
+
 _MOVING = {None, "", "main", "master", "latest", "HEAD", "head", "trunk"}
 _CLOCKS = timedelta(days=1)
 """How far the clocks of two machines may be apart."""
@@ -40,6 +43,8 @@ def recipe_findings(recipe: Mapping[str, Any]) -> Iterator[Finding]:
     for key in recipe:
         if key not in RECIPE_FIELDS:
             yield "unknown field", f"recipe.{key}"
+    for key in dict(recipe.get("hardware") or {}).keys() - HARDWARE_FIELDS:
+        yield "unknown field", f"recipe.hardware.{key}"
     if not _is_past(recipe["date"]):
         yield "range", f"recipe.date: expected a time in UTC that has been, found {short(recipe['date'])}"
     for key in ("seconds", "peak_memory_mb", "vectors"):
