@@ -7,7 +7,7 @@ DEMO := build/demo-board
 DEMO_MODELS := bm25,muse-small,me5-small-q4,rrf(bm25, me5-small-q4)
 REGRESSION := build/regression
 
-.PHONY: setup demo site browser test slow check regression ci format clean help
+.PHONY: setup demo site browser test slow long check regression ci format clean help
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,10 +43,13 @@ browser: $(PAGES)  ## Install what the tests of the site in a browser use, the b
 		|| echo "no chromium here: the tests in a browser will be skipped"
 
 test: $(PAGES)  ## Run the tests, offline.
-	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not slow" -n auto
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not slow and not long" -n auto
 
-slow: $(PAGES)  ## Run the tests that take minutes.
-	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
+slow: $(PAGES)  ## Run the tests that take up to a minute each.
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow -n auto --dist loadfile
+
+long: $(PAGES)  ## Run the tests that take minutes each.
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m long -n auto --dist loadfile
 
 check: $(PAGES)  ## Lint, format, types.
 	@$(BIN)/ruff check .
@@ -58,7 +61,7 @@ regression: setup  ## Measure two systems on the embedded collection and compare
 	@$(BIN)/bench run --model bm25,muse-small --task mini --offline --quiet --cache $(REGRESSION)/cache --output $(REGRESSION)/results --board $(REGRESSION)/board > /dev/null
 	@$(BIN)/bench check --baseline leaderboards --candidate $(REGRESSION)/board --task mini --quiet --junit $(REGRESSION)/junit.xml --summary $(REGRESSION)/summary.md
 
-ci: browser check test regression slow  ## All of it.
+ci: browser check test regression slow  ## All of it but the long tests.
 
 format: setup  ## Format the code.
 	@$(BIN)/ruff format .

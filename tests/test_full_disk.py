@@ -190,7 +190,7 @@ def test_each_kind_of_write_is_guarded(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_full_disk_at_any_write_of_a_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sample of all calls; the slow test takes every one."""
+    """A sample of all calls; the long test takes every one."""
     count = calls_of_a_run(tmp_path / "unbroken", monkeypatch)
     expected = outcome(tmp_path / "unbroken")
     for call in range(1, count + 1, 13):
@@ -199,7 +199,7 @@ def test_a_full_disk_at_any_write_of_a_language(tmp_path: Path, monkeypatch: pyt
         assert outcome(root) == expected, call
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_full_disk_at_every_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count = calls_of_a_run(tmp_path / "unbroken", monkeypatch)
     expected = outcome(tmp_path / "unbroken")

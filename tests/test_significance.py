@@ -353,7 +353,7 @@ def test_false_alarms_of_single_languages() -> None:
     assert rate == pytest.approx(0.05, abs=0.03)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_false_alarms_of_a_parallel_task() -> None:
     rates = false_alarms(200, 120)
     assert rates["correlation of the differences"] == pytest.approx(0.5, abs=0.02)
