@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.census import Difference, census_differences, file_differences
 from bench.checksums import Checksums
 from bench.collection import Source
+from bench.engine import LOCAL, Engine
 from bench.errors import MissingError
 from bench.loaders import open_source
 from bench.plan import Plan
@@ -23,22 +24,29 @@ def open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
     A language whose files are missing under --offline is left out, with a note; MissingError if none is left.
     """
     sources: dict[str, Source] = {}
-    faults: list[str] = []
+    faults: dict[str, str] = {}
     for subset in plan.languages:
         try:
             sources[subset] = open_source(plan.task, subset, plan.split, plan.places)
         except MissingError as error:
             if not plan.places.offline:
                 raise
-            faults.append(str(error))
+            faults[subset] = str(error)
             continue
         refuse([d for d in differing_files(plan, subset, sources[subset]) if d.hard], plan, subset)
         if sources[subset].files:  # Other sources may load a whole collection to answer.
             questions_of(plan, subset, sources[subset])
     if not sources:
-        raise MissingError("\n".join(faults))
-    notes += [f"missing: {fault}" for fault in faults]
+        raise MissingError(_none_there(plan, faults))
+    notes += [f"missing: {fault}" for fault in faults.values()]
     return sources
+
+
+def _none_there(plan: Plan, faults: Mapping[str, str]) -> str:
+    """What is said where no language is there: the first in full, the others by name."""
+    first, *others = faults
+    also = f"\nnor are {', '.join(others)} (bench tasks fetch {plan.task.name})" if others else ""
+    return f"{faults[first]}{also}"
 
 
 def differing_files(plan: Plan, subset: str, source: Source) -> list[Difference]:
@@ -70,7 +78,7 @@ def expected(plan: Plan, subset: str) -> int | None:
     return documents if documents is None or plan.limit_docs is None else min(documents, plan.limit_docs)
 
 
-def setting_of(plan: Plan, subset: str, folder: Path, watch: Watch) -> Setting:
+def setting_of(plan: Plan, subset: str, folder: Path, watch: Watch, engine: Engine = LOCAL) -> Setting:
     """Where the plan's retriever works on a language; `folder` is the work folder, whose vectors go with it."""
     return Setting(
         VectorStore(plan.places.cache / "vectors", watch.say),
@@ -79,4 +87,5 @@ def setting_of(plan: Plan, subset: str, folder: Path, watch: Watch) -> Setting:
         plan.task.query_language(subset),
         plan.shard_size,
         plan.memory,
+        engine,
     )

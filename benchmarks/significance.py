@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # So that it runs from a checkout that is not installed.
+from record import keep
 
 from bench.entry import Entry
 from bench.significance.panel import Design
@@ -77,10 +76,13 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         write(Path(name), given.systems, given.languages, given.queries)
+        rows = []
         for parallel in ([], ["--parallel"]):
             command = [sys.executable, __file__, "--folder", name, "--languages", str(given.languages), *parallel]
-            print("parallel" if parallel else "languages apart", flush=True)
-            subprocess.run(command, check=True)
+            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+            rows.append({"questions": "the same in all languages" if parallel else "others in each language"} | found)
+            print(rows[-1], flush=True)
+    keep("significance", rows, languages=given.languages, queries=given.queries)
 
 
 if __name__ == "__main__":
