@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import scores
+from bench.cluster import Origin, chosen_cluster
 from bench.collection import Qrels
+from bench.compact import Compact
 from bench.errors import InputError, unknown
 from bench.execute import execute
 from bench.flags import checked_note
@@ -16,6 +18,7 @@ from bench.places import Places, bundled_hub, data_folder, default_cache, from_e
 from bench.plan import Plan
 from bench.ranking import Ranking, rank
 from bench.registry import Registry
+from bench.search.approximate import Factory
 from bench.sizes import parse_size
 from bench.store import SHARD_SIZE
 from bench.system import Options, resolve
@@ -53,6 +56,9 @@ def planned(
     weights: str | Path | Sequence[str | Path] | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    attention: str | None = None,
+    vectors: str | None = None,
+    index: str | None = None,
     data: str | Path | None = None,
     cache: str | Path | None = None,
     cards: str | Path | None = None,
@@ -70,32 +76,40 @@ def planned(
     max_memory: int | str | None = None,
     max_disk: int | str | None = None,
     latency: bool | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
 ) -> Plan:
     """The plan of a run, with names resolved and defaults filled in; `None` leaves an option to card or environment.
 
-    `max_memory` and `max_disk` are bytes, or sizes such as `2GB`.
+    `vectors` is how documents are stored, such as `int8` or `dims=128` (`bench.compact`), `index` a factory string of
+    FAISS (`bench.search.approximate`). `max_memory` and `max_disk` are bytes, or sizes such as `2GB`. `engine` is
+    `local`, or `ray` at an `address` or started here, with so many `workers`.
     """
-    registry = Registry(_path(cards) or from_environment("BENCH_CARDS"))
+    own_cards = _path(cards) or from_environment("BENCH_CARDS")
+    registry = Registry(own_cards)
     card = task if isinstance(task, Task) else registry.task(task)
     cache_folder = _path(cache) or default_cache()
     copies = _path(data) or from_environment("BENCH_DATA")
+    chosen = Options(
+        weights=folders_of(weights),
+        device=device,
+        dtype=dtype,
+        attention=attention,
+        trust_remote_code=trust_remote_code,
+        offline=offline,
+        cache=cache_folder,
+        bundled=bundled_hub(copies),
+        allow_pickle=allow_pickle,
+        vectors=Compact.parse(vectors) if vectors is not None else None,
+        index=Factory.parse(index) if index is not None else None,
+    )
+    origin = Origin(model, own_cards, chosen, card.instruction, card.name)
+    cluster = chosen_cluster(origin, engine, address, workers)
+    if cluster and chosen.index:
+        raise InputError(f"--index {chosen.index}: it is built and searched in this process: take --engine local")
     return Plan(
-        system=resolve(
-            model,
-            registry,
-            Options(
-                weights=folders_of(weights),
-                device=device,
-                dtype=dtype,
-                trust_remote_code=trust_remote_code,
-                offline=offline,
-                cache=cache_folder,
-                bundled=bundled_hub(copies),
-                allow_pickle=allow_pickle,
-            ),
-            card.instruction,
-            card.name,
-        ),
+        system=resolve(model, registry, chosen, card.instruction, card.name),
         task=_without_itself(card) if drop_self else card,
         languages=chosen_languages(card, languages, split),
         split=chosen_split(card, split),
@@ -112,7 +126,10 @@ def planned(
         note=checked_note(note) if note is not None else None,
         max_memory=_bytes(max_memory, "max_memory"),
         max_disk=_bytes(max_disk, "max_disk"),
-        latency=latency,
+        # By workers no model is loaded here, and it would be for this alone.
+        latency=False if cluster and latency is None else latency,
+        cluster=cluster,
+        index=chosen.index,
     )
 
 

@@ -26,7 +26,7 @@ from bench.census import file_differences
 from bench.checksums import Checksums
 from bench.download import Transfers
 from bench.errors import InputError, MissingError
-from bench.expression import Call, Expression, Kind, Staged, Weighted, leaves, parse_expression, stages
+from bench.expression import Call, Expression, Kind, Staged, Stored, Weighted, leaves, parse_expression, stages
 from bench.files import check_room, dump_json, write_all, write_whole, writing
 from bench.licences import Licensed, licence_text
 from bench.loaders import fetching, open_source
@@ -245,6 +245,8 @@ def _inside(tree: Expression, folders: Mapping[Path, str]) -> Expression:
     if isinstance(tree, Staged):
         stage = replace(tree.stage, rest=_moved(tree.stage.rest, folders))
         return replace(tree, first=_inside(tree.first, folders), stage=stage)
+    if isinstance(tree, Stored):
+        return replace(tree, model=_inside(tree.model, folders))  # type: ignore[arg-type]
     return Kind(tree.kind, _moved(tree.rest, folders) or "") if isinstance(tree, Kind) else tree
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -84,11 +86,51 @@ class TextEncoder(Protocol):
         ...
 
 
+class Prepared(Protocol):
+    """Texts of one side that were tokenised once, to be counted and then encoded batch by batch."""
+
+    @property
+    def count(self) -> TokenCount:
+        """What the model's tokenizer says of them."""
+        ...
+
+    def encode(self, positions: Sequence[int]) -> Any:
+        """One batch of them: what `TextEncoder.encode` returns for the same texts, bit by bit."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """An encoder whose work on texts can begin before the model has time for them, in another thread."""
+
+    def prepare(self, texts: Sequence[str], side: Side) -> Prepared | None:
+        """Tokenise; None where this encoder has nothing to do beforehand."""
+        ...
+
+
+@runtime_checkable
+class Parallel(Protocol):
+    """An encoder that encodes so many batches at a time, each in a thread of its own."""
+
+    @property
+    def lanes(self) -> int: ...
+
+
 @runtime_checkable
 class Metered(Protocol):
     """An encoder that costs something says how much since it was last asked: numbers by their unit."""
 
     def spent(self) -> dict[str, float]: ...
+
+
+@runtime_checkable
+class Derives(Protocol):
+    """An encoder whose shards can be made from those of another one: `derive(store, texts, side, language)`.
+
+    Returns whether the store has the shard now; nothing is encoded for it.
+    """
+
+    def derive(self, store: Any, texts: Sequence[str], side: Side, language: str) -> bool: ...
 
 
 @runtime_checkable
@@ -132,36 +174,83 @@ def encode_window(
     side: Side,
     language: str,
     progress: Callable[[int], None] | None = None,
+    prepared: Prepared | None = None,
 ) -> Encoded:
     """Encode a window of texts; `progress` is called with the number of texts of every finished batch.
 
-    A batch that the memory does not hold is cut in half, and so are those after it: vectors change by no more than what
-    the shape of a batch does to their last bits. StoppedError where not even one text fits, and where the model returns
-    another number of vectors than texts, vectors of another dimension than before, or a value that is no finite number.
+    `prepared` are the same texts, if the encoder has them already. A batch that the memory does not hold is cut in
+    half, and so are those after it: vectors change by no more than what the shape of a batch does to their last bits.
+    StoppedError where not even one text fits, and where the model returns another number of vectors than texts, vectors
+    of another dimension than before, or a value that is no finite number.
     """
-    count = encoder.count_tokens(texts, side)
+    ready = prepared or (encoder.prepare(texts, side) if isinstance(encoder, Preparing) else None)
+    count = ready.count if ready else encoder.count_tokens(texts, side)
     lengths = count.lengths if count else np.array([len(t) for t in texts], dtype=np.int64)
     limits = encoder.limits if count else BatchLimits(None, encoder.limits.texts)
     form = form_of(encoder)
+
+    def encode(positions: NDArray[np.int64]) -> Any:
+        if ready:
+            return ready.encode(positions.tolist())
+        return encoder.encode([texts[i] for i in positions], side, language)
+
     parts: list[tuple[NDArray[np.int64], Any]] = []
-    left, halved = deque(batches(lengths, limits)), 0
+    left, halved = list(batches(lengths, limits)), 0
     while left:
-        positions = left.popleft()
-        try:
-            batch = encoder.encode([texts[i] for i in positions], side, language)
-        except (OutOfMemory, MemoryError) as error:
-            limits, halved = _halved(limits, int(lengths[positions[0]]), len(positions), error), halved + 1
-            rest = np.concatenate([positions, *left])
-            left = deque(rest[cut] for cut in batches(lengths[rest], limits))
-            continue
-        parts.append((positions, form.checked(batch, len(positions))))
-        if progress:
-            progress(len(positions))
+        full: list[NDArray[np.int64]] = []
+        fault: Exception | None = None
+        for positions, batch in _encoded(encode, left, encoder.lanes if isinstance(encoder, Parallel) else 1):
+            if isinstance(batch, Exception):
+                full, fault = [*full, positions], batch
+                continue
+            parts.append((positions, form.checked(batch, len(positions))))
+            if progress:
+                progress(len(positions))
+        if fault is None:
+            break
+        limits, halved = _halved(limits, int(lengths[full[0][0]]), len(full[0]), fault), halved + 1
+        done = {int(positions[0]) for positions, _ in parts}
+        rest = np.concatenate([positions for positions in left if int(positions[0]) not in done])
+        left = [rest[cut] for cut in batches(lengths[rest], limits)]
     vectors = form.gathered(parts, len(texts))
     equal = _equal(texts, form.keys(vectors))
     if count is None:
         return Encoded(vectors, equal, None, None, None, halved)
     return Encoded(vectors, equal, int(count.lengths.sum()), count.truncated, count.unknown, halved)
+
+
+def _encoded(
+    encode: Callable[[NDArray[np.int64]], Any], left: Sequence[NDArray[np.int64]], lanes: int
+) -> Iterator[tuple[NDArray[np.int64], Any]]:
+    """Batches with their vectors, or with the error of a full memory: then those in hand are the last.
+
+    With several lanes a batch goes to whichever is free; they come back in the order in which they were dealt.
+    """
+    if lanes == 1:
+        for positions in left:
+            batch = _tried(encode, positions)
+            yield positions, batch
+            if isinstance(batch, Exception):
+                return
+        return
+    with ThreadPoolExecutor(lanes) as pool:
+        waiting, full = iter(left), False
+        running = deque((p, pool.submit(_tried, encode, p)) for p in islice(waiting, lanes + 1))
+        while running:
+            positions, future = running.popleft()
+            batch = future.result()
+            full = full or isinstance(batch, Exception)
+            if not full:
+                running.extend((p, pool.submit(_tried, encode, p)) for p in islice(waiting, 1))
+            yield positions, batch
+
+
+def _tried(encode: Callable[[NDArray[np.int64]], Any], positions: NDArray[np.int64]) -> Any:
+    """The vectors of a batch, or the error of a memory that does not hold it."""
+    try:
+        return encode(positions)
+    except (OutOfMemory, MemoryError) as error:
+        return error
 
 
 def _halved(limits: BatchLimits, longest: int, texts: int, error: Exception) -> BatchLimits:

@@ -18,7 +18,10 @@ from bench.census import (
     pin_state,
     uncertain_counts,
 )
+from bench.cluster.engine import engine_of
 from bench.collection import Query, SelfScored, Sliced, Source
+from bench.distance import distances, reference, said
+from bench.engine import Engine
 from bench.entry import Block, Entry
 from bench.errors import MissingError, StoppedError
 from bench.files import check_writable
@@ -29,7 +32,8 @@ from bench.opening import differing_files, expected, open_all, questions_of, ref
 from bench.perquery import rows_of
 from bench.plan import Plan
 from bench.ranking import Run
-from bench.report import Facts, block_of, identity_of, result_of
+from bench.receipt import receipt
+from bench.report import Facts, block_of, encoded_parts, identity_of, result_of
 from bench.retriever import Retriever
 from bench.sample import sampled
 from bench.scores import Scores, refuse_without_answers
@@ -80,12 +84,13 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
     known = [expected(plan, subset) for subset in sources]
     total = sum(n for n in known if n is not None) if None not in known else None
     watch.plan(f"{plan.system.name} on {plan.task.name}", total)
-    for subset, source in sources.items():
-        with seeded(plan.seed):  # Each language by itself: its numbers do not depend on which were run before it.
-            measured = _measured(plan, subset, source, watch, outcome)
-        outcome.blocks[subset] = measured.block
-        _keep(plan, measured, outcome)
-        watch.end(subset)
+    with engine_of(plan, watch, outcome.notes) as engine:
+        for subset, source in sources.items():
+            with seeded(plan.seed):  # Each language by itself: its numbers do not depend on which were run before it.
+                measured = _measured(plan, subset, source, watch, outcome, engine)
+            outcome.blocks[subset] = measured.block
+            _keep(plan, measured, outcome)
+            watch.end(subset)
     return result_of(replace(_blank(plan), languages=outcome.blocks), outcome.notes, outcome.entry)
 
 
@@ -111,14 +116,14 @@ def rehearse(plan: Plan) -> dict[str, Any]:
 
 def _blank(plan: Plan) -> Entry:
     """The entry of the plan's identity, without any language yet."""
-    bare = plan.system.bare and not plan.limit_docs and not plan.drop_self
+    bare = plan.system.bare and not plan.limit_docs and not plan.drop_self and plan.index is None
     return Entry(identity_of(plan), bare, tuple(map(str, plan.measures)), plan.subsets, {})
 
 
-def _measured(plan: Plan, subset: str, source: Source, watch: Watch, outcome: _Outcome) -> Measured:
+def _measured(plan: Plan, subset: str, source: Source, watch: Watch, outcome: _Outcome, engine: Engine) -> Measured:
     """One language measured; what stops it says where, and what of the run is kept."""
     try:
-        measured = _measure(plan, subset, source, watch)
+        measured = _measure(plan, subset, source, watch, engine)
     except StoppedError as error:
         kept = f"the languages {', '.join(outcome.blocks)} are kept" if outcome.blocks else "no language was finished"
         raise StoppedError(f"{plan.task_name}, {subset}: {error}\n{kept}") from error
@@ -127,7 +132,7 @@ def _measured(plan: Plan, subset: str, source: Source, watch: Watch, outcome: _O
     return measured
 
 
-def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
+def _measure(plan: Plan, subset: str, source: Source, watch: Watch, engine: Engine) -> Measured:
     """Index, search and score one language."""
     watch.begin(subset, expected(plan, subset))
     questions = questions_of(plan, subset, source)
@@ -140,7 +145,7 @@ def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
     with workdir(plan.places.cache) as folder:
         corpus = CountedCorpus(plan.task, subset, sample or source, folder)
         corpus.unseen = questions.judged
-        retriever = plan.system.build(setting_of(plan, subset, folder, watch))
+        retriever = plan.system.build(setting_of(plan, subset, folder, watch, engine))
         with watch.rest("index"):
             retriever.index(corpus, folder)
         census = corpus.census(queries, qrels, answers)
@@ -153,10 +158,15 @@ def _measure(plan: Plan, subset: str, source: Source, watch: Watch) -> Measured:
         truth = Truth(qrels, answers, _slices(plan, source))
         run, scores = search_and_score(plan, retriever, queries, truth, corpus, watch)
         latency = _latency(plan, retriever, queries, watch)
+        loss = receipt(plan, retriever, queries, truth, corpus, watch)
         state = _pins(plan, subset, [*differing_files(plan, subset, source), *differences])
-        facts = Facts(subset, queries, qrels or {}, run, scores, census, state, retriever, watch, sample, latency)
+        apart = _distances(plan, retriever, queries, watch)
+        facts = Facts(
+            *(subset, queries, qrels or {}, run, scores, census, state, retriever, watch, sample, latency, loss, apart)
+        )
         block = block_of(plan, facts) | _own_score(source, run)
         remarks = (*_remarks(plan, subset, whole, differences), *_absent(plan, subset, corpus.unseen))
+        remarks += tuple(f"{plan.task_name}, {subset}: {said(one)}" for one in apart)
         return Measured(subset, run, scores, block, remarks)
 
 
@@ -164,6 +174,16 @@ def _latency(plan: Plan, retriever: Retriever, queries: Sequence[Query], watch: 
     """How long a query takes by itself, now that the run is over."""
     depth, unknown = plan.depth + plan.task.drop_query_id, plan.system.unresolved is not None
     return query_latency(retriever, queries, depth, watch, seed=plan.seed, asked=plan.latency, unresolved=unknown)
+
+
+def _distances(plan: Plan, retriever: Retriever, queries: Sequence[Query], watch: Watch) -> Sequence[dict[str, Any]]:
+    """How far the scores are from those in float32, where a model does not compute in that."""
+    parts, texts = encoded_parts(retriever), [query.text for query in queries]
+    if not any(map(reference, parts)):
+        return ()
+    kept, remote = plan.places.cache / "distances", plan.cluster is not None
+    with watch.aside("distances"):
+        return distances(parts, texts, kept, seed=plan.seed, max_memory=plan.max_memory, remote=remote)
 
 
 def _slices(plan: Plan, source: Source) -> Mapping[str, str] | None:

@@ -1,7 +1,7 @@
 """Model expressions: `NAME`, `kind:REST`, `sum(a*0.3, b*0.7)`, `a >> cross:X[50] >> prf(3)`, nested.
 
     expression := term (">>" stage)*
-    term       := NAME | kind:REST | function(argument, .., option=value, ..)
+    term       := (NAME | kind:REST) ["[" vectors "]"] | function(argument, .., option=value, ..)
     argument   := expression ["*" weight]
     stage      := kind:REST ["[" depth "]"] | function(value, .., option=value, ..) ["[" depth "]"]
 
@@ -13,11 +13,11 @@ mistake is shown with a caret under its place.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from bench.caret import pointed
 from bench.errors import InputError
 
 T = TypeVar("T")
@@ -42,6 +42,17 @@ class Kind:
 
     def __str__(self) -> str:
         return _quoted(f"{self.kind}:{self.rest}")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A model and how its vectors are stored: `all-minilm-l6-v2 [int8]`."""
+
+    model: Name | Kind
+    vectors: str
+
+    def __str__(self) -> str:
+        return f"{self.model} [{self.vectors}]"
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,7 @@ class Staged:
         return f"{self.first} >> {self.stage}"
 
 
-Expression = Name | Kind | Call | Weighted | Staged
+Expression = Name | Kind | Stored | Call | Weighted | Staged
 
 _PLAIN = re.compile(r"[^\s,()\[\]'*=>]+")
 _OPTION = re.compile(r"([a-z_]+)\s*=")
@@ -111,37 +122,59 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 
 def parse_expression(text: str) -> Expression:
     """The expression that `text` spells; InputError shows the place of a mistake."""
+    return parsed(text).tree
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """An expression and the text that spells it; `starts` are the places of its terms and stages."""
+
+    text: str
+    tree: Expression
+    starts: tuple[tuple[Expression | Stage, int], ...]
+
+    def shown(self, message: str, part: Expression) -> str:
+        """The message with a caret under a part; as it is where the part is all there is, or is not of this tree."""
+        head = part.stage if isinstance(part, Staged) else part.expression if isinstance(part, Weighted) else part
+        at = next((at for own, at in self.starts if own is head), None)
+        return message if at is None or len(self.starts) == 1 else pointed(message, self.text, at)
+
+
+def parsed(text: str) -> Parsed:
+    """The same with the places of its parts."""
     parser = _Parser(text)
     tree = parser.expression()
     parser.blank()
     if parser.at < len(text):
         raise parser.error("expected the end here")
-    return tree
+    return Parsed(text, tree, tuple(parser.starts))
 
 
 def leaves(tree: Expression) -> Iterator[Name | Kind]:
     """The models of an expression that retrieve, left to right; stages are not among them."""
-    if isinstance(tree, Call):
-        for argument in tree.arguments:
-            yield from leaves(argument)
-    elif isinstance(tree, Weighted):
-        yield from leaves(tree.expression)
-    elif isinstance(tree, Staged):
-        yield from leaves(tree.first)
-    else:
+    if isinstance(tree, Name | Kind):
         yield tree
+    for part in _parts(tree):
+        yield from leaves(part)
 
 
 def stages(tree: Expression) -> Iterator[Stage]:
     """The stages of an expression, in the order in which they work."""
-    if isinstance(tree, Call):
-        for argument in tree.arguments:
-            yield from stages(argument)
-    elif isinstance(tree, Weighted):
-        yield from stages(tree.expression)
-    elif isinstance(tree, Staged):
-        yield from stages(tree.first)
+    for part in _parts(tree):
+        yield from stages(part)
+    if isinstance(tree, Staged):
         yield tree.stage
+
+
+def _parts(tree: Expression) -> tuple[Expression, ...]:
+    """The expressions that an expression is made of."""
+    if isinstance(tree, Call):
+        return tree.arguments
+    if isinstance(tree, Stored):
+        return (tree.model,)
+    if isinstance(tree, Weighted):
+        return (tree.expression,)
+    return (tree.first,) if isinstance(tree, Staged) else ()
 
 
 def split_list(text: str) -> list[str]:
@@ -164,22 +197,16 @@ def _quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else f"'{text}'"
 
 
-def _columns(text: str) -> int:
-    """The columns that a text takes on a terminal: two for a wide character, none for a combining mark."""
-    seen = [c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in seen)
-
-
 class _Parser:
     """A cursor over the text; every method consumes what it recognises."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.starts: list[tuple[Expression | Stage, int]] = []
 
     def error(self, message: str) -> InputError:
-        shown = "".join(" " if c.isspace() else c for c in self.text)
-        return InputError(f"model expression: {message}\n  {shown}\n  {' ' * _columns(shown[: self.at])}^")
+        return InputError(pointed(f"model expression: {message}", self.text, self.at))
 
     def blank(self) -> None:
         while self.at < len(self.text) and self.text[self.at].isspace():
@@ -212,6 +239,12 @@ class _Parser:
         return tree
 
     def term(self) -> Expression:
+        self.blank()
+        start, tree = self.at, self.unplaced_term()
+        self.starts.append((tree, start))
+        return tree
+
+    def unplaced_term(self) -> Expression:
         quoted, start = self.peek() == "'", self.at
         word = self.word()
         if self.peek() == "(" and not quoted:
@@ -221,7 +254,15 @@ class _Parser:
             # `m+prf(3)` without blanks: the name ends before the last plus.
             word, self.at = function, start + len(function)
         kind, colon, rest = word.partition(":")
-        return Kind(kind, rest) if colon else Name(word)
+        return self.stored(Kind(kind, rest) if colon else Name(word))
+
+    def stored(self, model: Name | Kind) -> Expression:
+        """The model with what stands in square brackets after it, if that begins with a letter; numbers are depths."""
+        vectors = re.compile(r"\[\s*([a-z][a-z0-9=, ]*)\]").match(self.text, self.at) if self.peek() == "[" else None
+        if not vectors:
+            return model
+        self.at = vectors.end()
+        return Stored(model, ",".join(part.strip() for part in vectors[1].split(",")))
 
     def stage_follows(self) -> bool:
         """Whether `>>` or `+` comes next; it is consumed."""
@@ -243,7 +284,9 @@ class _Parser:
                 self.at = start
                 raise self.error("expected a stage here, such as cross:NAME, late:NAME, llm:NAME, prf(3) or rm3(10)")
             stage = Stage(kind, rest)
-        return replace(stage, depth=self.depth())
+        stage = replace(stage, depth=self.depth())
+        self.starts.append((stage, start))
+        return stage
 
     def depth(self) -> int | None:
         """The number in square brackets, None where there are none."""

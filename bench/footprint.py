@@ -17,7 +17,7 @@ from bench.collection import Doc, Source
 from bench.encoding import Sized, TextEncoder, encode_window
 from bench.errors import BenchError
 from bench.files import digest, read_json
-from bench.forms import MULTI, SINGLE, SPARSE, form_of
+from bench.forms import MULTI, SPARSE, Single, form_of
 from bench.opening import expected, setting_of
 from bench.plan import Plan
 from bench.retriever import parts
@@ -139,8 +139,8 @@ class Rows:
     def _stated(self, encoder: TextEncoder, language: str) -> float | None:
         form = form_of(encoder)
         stated = encoder.dimension if isinstance(encoder, Sized) else None
-        if form is SINGLE and stated:
-            return 4.0 * stated
+        if isinstance(form, Single) and stated:
+            return form.row_bytes(stated)
         for meta in self._store.folder(document_recipe(encoder, language)).glob("*.json"):
             try:
                 return meta.with_suffix(form.suffix).stat().st_size / max(1, int(read_json(meta)["rows"]))
@@ -152,7 +152,9 @@ class Rows:
 def _made(encoder: TextEncoder, language: str, texts: Sequence[str]) -> float:
     form = form_of(encoder)
     vectors = encode_window(encoder, texts, "document", language).vectors
-    return 4.0 * form.dimension(vectors) if form is SINGLE else len(form.dump(vectors)) / len(texts)
+    if isinstance(form, Single):
+        return form.row_bytes(form.dimension(vectors))
+    return len(form.dump(vectors)) / len(texts)
 
 
 def document_recipe(encoder: TextEncoder, language: str) -> dict[str, Any]:
@@ -235,10 +237,11 @@ def memory(plan: Plan, subset: str, seen: Glimpse, held: int, rows: Rows) -> Mem
     shard = min(plan.shard_size, seen.documents)
     for encoder in plan.system.encoders:
         row = rows.of(encoder, seen.language, seen.texts[:32]) or 0.0
-        # The texts, as they are and as tokens; the vectors by batch, gathered, and as the bytes of a file.
-        own = round(shard * (3 * seen.text + 4 * row))
+        # The texts of two shards, as they are and as tokens, those of one with the prompt; the vectors by batch and
+        # gathered, and those of the shard before, gathered and as the bytes of a file.
+        own = round(shard * (5 * seen.text + 5 * row))
         encoding["a shard of vectors"] = max(own, encoding.get("a shard of vectors", 0))
-        if form_of(encoder) is not SINGLE:
+        if not isinstance(form_of(encoder), Single):
             searching["a shard of vectors"] = max(
                 round(shard * row * (1 if form_of(encoder) is MULTI else 3)), searching.get("a shard of vectors", 0)
             )

@@ -94,6 +94,10 @@ class Single:
     def described(self, vectors: Vectors) -> dict[str, Any]:
         return {"norm": float(np.linalg.norm(vectors[0]))}
 
+    def row_bytes(self, dimension: int) -> float:
+        """What a vector takes on disk."""
+        return 4.0 * dimension
+
     def dump(self, vectors: Vectors) -> bytes:
         buffer = io.BytesIO()
         np.save(buffer, vectors, allow_pickle=False)

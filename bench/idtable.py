@@ -43,11 +43,16 @@ class IdTable:
         except (FileNotFoundError, ValueError) as error:
             raise MissingError(f"{folder}: not a table of ids ({error}); index this corpus again") from None
         self._offsets: NDArray[np.int64] = np.frombuffer(self._maps[0], np.int64, offset=header.offset)
+        self._folder = folder
         if int(self._offsets[-1]) != len(self._maps[1]):
             raise MissingError(f"{folder}: {_OFFSETS} and {_TEXTS} do not fit together; index this corpus again")
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
+
+    def __reduce__(self) -> tuple[type[IdTable], tuple[Path]]:
+        """Pickled as its folder, which another process opens for itself."""
+        return IdTable, (self._folder,)
 
     def take(self, rows: NDArray[np.int64]) -> list[bytes]:
         """The ids of these rows, in the order of `rows`, as UTF-8."""

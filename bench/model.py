@@ -9,9 +9,11 @@ from pydantic import Field, field_validator, model_validator
 
 from bench.cards import Card, found_as, path_inside
 from bench.flags import CHECKS
-from bench.task import Names
+from bench.task import Names, Sizes
 
 Dtype = Literal["float32", "bfloat16", "float16"]
+Attention = Literal["sdpa", "eager", "flash_attention_2"]
+Backend = Literal["torch", "openvino"]
 
 
 class Weights(Card):
@@ -94,10 +96,11 @@ class Model(Card):
 
     `prompts`, `pooling`, `similarity` and `max_length` left out mean the model's own, as its folder states them.
     `languages` are those it claims (`any` for a model without such a claim); `expect` names checks whose flags are
-    known and do not surprise; the first of `dtypes` is the one that a run takes. `instruction` stands in for a task's
-    where the task has none. `mteb` is the model's name in mteb's registry, `reported_as` those in reported tables.
-    `remote_code` models hold code of their own, which runs only if it is trusted. `training_data` is for readers,
-    `trained_on` for programs.
+    known and do not surprise; the first of `dtypes` is the one that a run takes. `backend` is what computes,
+    `attention` how; None leaves it to the library. `instruction` stands in for a task's where the task has none.
+    `matryoshka` are the dimensions that it was trained to be shortened to. `mteb` is the model's name in mteb's
+    registry, `reported_as` those in reported tables. `remote_code` models hold code of their own, which runs only
+    if it is trusted. `training_data` is for readers, `trained_on` for programs.
     """
 
     name: str
@@ -119,6 +122,10 @@ class Model(Card):
     similarity: Literal["cosine", "dot"] | None = None
     max_length: Lengths = Lengths()
     dtypes: Names = ("float32",)
+    backend: Backend = "torch"
+    attention: Attention | None = None
+    matryoshka: Sizes = ()
+    matryoshka_source: str | None = None
     training_data: Names = ()
     trained_on: Training | None = None
     mteb: str | None = None
@@ -148,6 +155,8 @@ class Model(Card):
     def _sourced(self) -> Model:
         if self.instruction and not self.instruction_source:
             raise ValueError("instruction_source: say where the instruction was read")
+        if self.matryoshka and not self.matryoshka_source:
+            raise ValueError("matryoshka_source: say where the dimensions were read")
         return self
 
     def trained_with(self, name: str) -> Literal["declared", "inherited", "no", "unknown"]:

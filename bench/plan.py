@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cluster import Cluster
 from bench.measure import Measure, deepest_cut
 from bench.places import Places
 from bench.sample import Sample
 from bench.search import MEMORY
+from bench.search.approximate import Factory
 from bench.store import SHARD_SIZE
 from bench.system import System
 from bench.task import Task
@@ -20,7 +22,8 @@ class Plan:
 
     `drop_self` says that the task drops a document with the query's own id because it was asked for, not by its card.
     `memory` is what a search may use, in bytes; `max_memory` and `max_disk` are the user's limits for the whole run.
-    `latency` None times single queries where that costs little (`bench.latency`).
+    `latency` None times single queries where that costs little (`bench.latency`). `cluster` None works in this process.
+    `index` None searches exactly.
     """
 
     system: System
@@ -42,6 +45,8 @@ class Plan:
     max_memory: int | None = None
     max_disk: int | None = None
     latency: bool | None = None
+    cluster: Cluster | None = None
+    index: Factory | None = None
 
     @property
     def depth(self) -> int:

@@ -19,7 +19,7 @@ from bench.adapters.reranking import Reranking
 from bench.collection import Query
 from bench.encoding import BatchLimits, Side, TokenCount
 from bench.footprint import Few, Glimpse
-from bench.forms import MULTI, SINGLE, Form, form_of
+from bench.forms import MULTI, Form, Single, form_of
 from bench.machine import resident
 from bench.plan import Plan
 from bench.retriever import Retriever, parts, search_batches
@@ -195,7 +195,7 @@ class _Replayed:
         vectors, numbers = self._vectors[side], np.array([int(text) for text in texts])
         count = vectors.shape[0] if hasattr(vectors, "shape") else len(vectors)
         scale = (1 + numbers % 7919 / 79190).astype(np.float32)
-        if self.form is SINGLE:
+        if isinstance(self.form, Single):
             return vectors[numbers % count] * scale[:, None]
         if self.form is MULTI:
             return [vectors.of(int(n % count)) * s for n, s in zip(numbers, scale, strict=True)]

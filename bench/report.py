@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bench.adapters.bm25 import BM25
+from bench.adapters.compact import CompactEncoder
 from bench.adapters.encoded import EncodedCorpus, Encodes
 from bench.answer_recall import AnswerScores
 from bench.census import Census, PinState
@@ -23,7 +24,7 @@ from bench.store import Shard
 from bench.summary import result_of
 from bench.watch import Watch
 
-__all__ = ["Facts", "block_of", "identity_of", "result_of"]
+__all__ = ["Facts", "block_of", "encoded_parts", "identity_of", "result_of"]
 
 
 class Facts(NamedTuple):
@@ -40,6 +41,8 @@ class Facts(NamedTuple):
     watch: Watch
     sample: Sampled | None = None
     latency: dict[str, Any] | None = None
+    approximate: dict[str, Any] | None = None
+    distances: Sequence[dict[str, Any]] = ()
 
 
 def identity_of(plan: Plan) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def identity_of(plan: Plan) -> dict[str, Any]:
         "system": plan.system.identity,
         "document_text": plan.task.document_text,
         "drop_query_id": plan.task.drop_query_id,
-        "index": "exact",
+        "index": str(plan.index) if plan.index else "exact",
     } | ({"sample": plan.sample.as_dict()} if plan.sample else {})
 
 
@@ -108,19 +111,19 @@ def _flags(plan: Plan, facts: Facts) -> list[Flag]:
         not_above_random(subset, main, facts.scores.values.get(main, {}), facts.qrels, facts.census.documents),
         one_document_on_top(subset, facts.run, facts.qrels),
     ]
-    for encoded in _encoded(facts.retriever):
+    for encoded in encoded_parts(facts.retriever):
         for shards in (encoded.shards, encoded.query_shards):
             found.append(equal_vectors(subset, sum(s.meta["equal"] for s in shards), sum(s.rows for s in shards)))
     return [flag for flag in found if flag]
 
 
-def _encoded(retriever: Retriever) -> list[EncodedCorpus]:
+def encoded_parts(retriever: Retriever) -> list[EncodedCorpus]:
     """What was encoded for a retriever and for those that it is made of."""
     return [part.encoded for part in parts(retriever) if isinstance(part, Encodes)]
 
 
 def _recipe(plan: Plan, facts: Facts) -> dict[str, Any]:
-    encoded = _encoded(facts.retriever)
+    encoded = encoded_parts(facts.retriever)
     shards = [shard for part in encoded for shard in (*part.shards, *part.query_shards)]
     language = plan.task.document_language(facts.subset)
     return {
@@ -132,9 +135,12 @@ def _recipe(plan: Plan, facts: Facts) -> dict[str, Any]:
         "document_text": plan.task.document_text,
         "k": plan.depth,
         "kept": plan.kept,
-        "index": "exact",
+        "index": str(plan.index) if plan.index else "exact",
+        **({"approximate": facts.approximate} if facts.approximate else {}),
+        **_compact(encoded),
         "seed": plan.seed,
         "encoders": [_encoder(part) for part in encoded],
+        **({"distances": list(facts.distances)} if facts.distances else {}),
         "weights": [weights.stored for weights in plan.system.weights],
         "lexical": [part.signature(language) for part in parts(facts.retriever) if isinstance(part, BM25)],
         "stages": [part.stage() for part in parts(facts.retriever) if isinstance(part, Staged)],
@@ -149,10 +155,24 @@ def _recipe(plan: Plan, facts: Facts) -> dict[str, Any]:
         "peak_memory_mb": facts.watch.peak,
         "index_bytes": index_bytes(facts.retriever),
         "latency_ms": facts.latency,
+        **_engine(encoded),
         "versions": versions(),
         "hardware": hardware(),
         "date": now(),
     } | ({"tokenizer": facts.scores.tokenizer.as_dict()} if isinstance(facts.scores, AnswerScores) else {})
+
+
+def _compact(encoded: Sequence[EncodedCorpus]) -> dict[str, Any]:
+    """How vectors are stored and what is known of it, a line a model, where that is not float32."""
+    kinds = [part.encoder for part in encoded if isinstance(part.encoder, CompactEncoder)]
+    rows = [{"vectors": str(kind.compact), "trained": kind.trained} for kind in kinds]
+    return {"compact": rows} if rows else {}
+
+
+def _engine(encoded: Sequence[EncodedCorpus]) -> dict[str, Any]:
+    """Who encoded and searched, where it was not this process alone."""
+    described = [found for part in encoded if (found := part.engine.described())]
+    return {"engine": described[0]} if described else {}
 
 
 def _rows(shards: Sequence[Shard], *, reused: bool) -> int:

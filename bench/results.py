@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.endpoint import stored as stored_endpoint
 from bench.entry import Entry, slug, task_folder
 from bench.errors import MissingError
-from bench.expression import Call, Expression, Kind, Stage, Staged, Weighted, parse_expression
+from bench.expression import Call, Expression, Kind, Stage, Staged, Stored, Weighted, parse_expression
 from bench.formats.trec import read_run
 from bench.inspection import Values
 from bench.leaderboard import read_entry
@@ -89,6 +89,8 @@ def _stored(tree: Expression) -> Expression:
         return Weighted(_stored(tree.expression), tree.weight)
     if isinstance(tree, Staged):
         return Staged(_stored(tree.first), _stored_stage(tree.stage))
+    if isinstance(tree, Stored):
+        return replace(tree, model=_stored(tree.model))  # type: ignore[arg-type]
     if isinstance(tree, Kind) and tree.kind == "path":
         return Kind("path", Path(tree.rest).expanduser().resolve().name)
     if isinstance(tree, Kind) and tree.kind == "openai":
@@ -100,6 +102,9 @@ def _stored_stage(stage: Stage) -> Stage:
     rest = stage.rest or ""
     if stage.name == "llm":
         return replace(stage, rest=stored_endpoint(rest))
-    if rest.startswith(("/", ".", "~")):
-        return replace(stage, rest=Path(rest).expanduser().resolve().name)
+    folder = rest.removeprefix("path:") if stage.name == "dense" else rest
+    if folder.startswith(("/", ".", "~")):
+        return replace(stage, rest=Path(folder).expanduser().resolve().name)
+    if stage.name == "dense" and rest.startswith("openai:"):
+        return replace(stage, rest=f"openai:{stored_endpoint(rest.removeprefix('openai:'))}")
     return stage

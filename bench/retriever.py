@@ -5,9 +5,9 @@ An adapter never sees a task name, a split or a benchmark's metadata. Prompts ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,39 @@ class Remarks(Protocol):
 
     @property
     def remarks(self) -> Sequence[str]: ...
+
+
+class Sent(NamedTuple):
+    """What a model gets: the exact string, special tokens where they can be seen, its tokens and their limit.
+
+    None: the model does not tell, or has no limit.
+    """
+
+    text: str
+    tokens: int | None = None
+    limit: int | None = None
+
+
+@runtime_checkable
+class Shows(Protocol):
+    """A re-ranker or rewriter that shows what it sends for a query and some documents. Loads the model."""
+
+    def sent(self, query: Query, docs: Sequence[Doc]) -> Sent: ...
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A re-ranker that says with which versions and on what device its scores are made."""
+
+    def environment(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A re-ranker that asks an endpoint, and how much it has asked so far: numbers by unit."""
+
+    @property
+    def spent(self) -> Mapping[str, int]: ...
 
 
 @runtime_checkable

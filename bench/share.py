@@ -6,21 +6,20 @@ begins with the next part, so that small ones do not all fall to the first. They
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bench.adapters.encoded import EncodedCorpus, Encodes
 from bench.adapters.rewriting import Rewritten
 from bench.budget import refuse_without_room
 from bench.census import CountedCorpus, census_differences
+from bench.cluster.engine import engine_of
 from bench.collection import Source
-from bench.errors import InputError, StoppedError
-from bench.files import check_writable, writing
+from bench.engine import Engine
+from bench.errors import InputError
+from bench.locks import refuse_without_locks
 from bench.opening import expected, open_all, questions_of, refuse, setting_of
 from bench.plan import Plan
 from bench.questions import Questions
@@ -105,21 +104,22 @@ def encode_share(plan: Plan, share: Share, watch: Watch) -> dict[str, Any]:
         f"{plan.system.name} on {plan.task.name}, part {share}", sum(texts) if len(texts) == len(known) else None
     )
     languages = {}
-    for subset, source in sources.items():
-        with seeded(plan.seed):
-            languages[subset] = _fill(plan, share, subset, source, watch)
-        watch.end(subset)
+    with engine_of(plan, watch, notes) as engine:
+        for subset, source in sources.items():
+            with seeded(plan.seed):
+                languages[subset] = _fill(plan, share, subset, source, watch, engine)
+            watch.end(subset)
     return _result(plan, share, languages, notes)
 
 
-def _fill(plan: Plan, share: Share, subset: str, source: Source, watch: Watch) -> _Filled:
+def _fill(plan: Plan, share: Share, subset: str, source: Source, watch: Watch, engine: Engine) -> _Filled:
     """The share's part of one language; the corpus is read to its end and compared with the pins, as in a run."""
     watch.begin(subset, None)
     questions = questions_of(plan, subset, source)
     found = _Filled(queries=len(questions.queries))
     with workdir(plan.places.cache) as folder:
         corpus = CountedCorpus(plan.task, subset, source, folder)
-        retriever = plan.system.build(setting_of(plan, subset, folder, watch))
+        retriever = plan.system.build(setting_of(plan, subset, folder, watch, engine))
         for part in parts(retriever):
             if isinstance(part, Encodes):
                 _fill_one(plan, share, _first(plan, subset), retriever, part, corpus, questions, found)
@@ -170,30 +170,6 @@ def _refuse_without_vectors(plan: Plan) -> None:
         raise InputError(f"{plan.system.name}: keeps no vectors: there is nothing to encode beforehand")
     if plan.system.unresolved:
         raise InputError(f"{plan.system.unresolved}; without it vectors are kept for one run alone")
-
-
-def refuse_without_locks(folder: Path) -> None:
-    """StoppedError where files cannot be written below a folder or not be locked: machines share it by locks."""
-    check_writable(folder)
-    try:
-        import fcntl
-    except ImportError:
-        return
-    locks = folder / ".locks"
-    with writing(locks):
-        locks.mkdir(parents=True, exist_ok=True)
-        handle = os.open(locks / "probe.lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise StoppedError(
-                f"{folder}: this file system keeps no locks ({error.strerror}): machines that share it would disturb "
-                "one another; mount it with locks, or give each machine a --cache of its own and copy the folders "
-                "vectors/ into one"
-            ) from error
-    finally:
-        os.close(handle)
 
 
 def _result(plan: Plan, share: Share, languages: dict[str, _Filled], notes: Sequence[str]) -> dict[str, Any]:

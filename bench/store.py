@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.encoding import HALVED, Metered, Side, TextEncoder, encode_window
+from bench.encoding import HALVED, Derives, Metered, Prepared, Side, TextEncoder, encode_window
 from bench.errors import BenchError, StoppedError
 from bench.files import canonical_json, digest, dump_json, file_sha256, read_json, write_whole
 from bench.forms import SINGLE, form_of
+from bench.overlap import Behind
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 FORMAT = 1
 SHARD_SIZE = 2048
@@ -44,6 +50,18 @@ class Shard:
     rows: int
     meta: dict[str, Any]
     reused: bool
+
+
+@dataclass(frozen=True)
+class Request:
+    """Texts of one side whose shard is wanted, with the recipe and the key that it has."""
+
+    encoder: TextEncoder
+    texts: Sequence[str]
+    side: Side
+    language: str
+    recipe: dict[str, Any]
+    key: str
 
 
 @dataclass(frozen=True)
@@ -84,6 +102,22 @@ class VectorStore:
             return None
         return Shard(path, meta["rows"], meta, reused=True) if meta else None
 
+    def request(self, encoder: TextEncoder, texts: Sequence[str], side: Side, language: str) -> Request:
+        """The texts as they are looked for and encoded; their key is made here, once."""
+        recipe = encoder.recipe(side) | ({"language": language} if encoder.uses_language else {})
+        return Request(encoder, texts, side, language, recipe, self.key(recipe, texts))
+
+    def has(self, request: Request) -> bool:
+        """Whether the shard is there; unlike `find` without a look at its checksum."""
+        there = self.holds(request.recipe, request.key, form_of(request.encoder).suffix)
+        return there or self._derived(request)
+
+    def _derived(self, request: Request) -> bool:
+        """Whether the shard could be made from another one that is there, as compact vectors are from whole ones."""
+        encoder = request.encoder
+        args = (self, request.texts, request.side, request.language)
+        return isinstance(encoder, Derives) and encoder.derive(*args)
+
     def get(
         self,
         encoder: TextEncoder,
@@ -94,42 +128,80 @@ class VectorStore:
         wait: bool = True,
     ) -> Shard | None:
         """The shard of these texts, encoded if need be; None where another process is at it and `wait` is false."""
-        recipe = encoder.recipe(side) | ({"language": language} if encoder.uses_language else {})
-        key = self.key(recipe, texts)
-        suffix = form_of(encoder).suffix
-        found = self.find(recipe, key, suffix, quiet=True)  # Whoever gets the lock says what is wrong, once.
+        with Behind() as behind:
+            found = self.begin(self.request(encoder, texts, side, language), behind, progress, wait)
+        return found.result() if isinstance(found, Future) else found
+
+    def begin(
+        self,
+        request: Request,
+        behind: Behind,
+        progress: Callable[[int], None] | None = None,
+        wait: bool = True,
+        prepared: Prepared | None = None,
+    ) -> Shard | Future[Shard] | None:
+        """The shard where it is there; else its texts are encoded, and it is the future of what is written `behind`.
+
+        None where another process is at it and `wait` is false. A shard stays locked until it is written.
+        """
+        suffix = form_of(request.encoder).suffix
+        found = self.find(request.recipe, request.key, suffix, quiet=True)  # Whoever gets the lock says what is wrong.
+        if not found and self._derived(request):
+            found = self.find(request.recipe, request.key, suffix)
         if found:
             return found
-        with self._lock(recipe, key, wait) as mine:
-            if not mine:
-                return None
+        lock = self._locked(request.key, wait)
+        if lock is None:
+            return None
+        with ExitStack() as stack:
+            stack.callback(lock.release)
             # Another process may have finished it while this one waited.
-            return self.find(recipe, key, suffix) or self._make(encoder, recipe, key, texts, side, language, progress)
+            found = self.find(request.recipe, request.key, suffix)
+            if found:
+                return found
+            write = self._encoded(request, progress, prepared)
+            kept = stack.pop_all()  # The lock goes with the job.
+        try:
+            return behind.submit(partial(_within, kept, write))
+        except BaseException:
+            kept.close()  # The shard before could not be written: this one was not begun.
+            raise
 
-    def _make(
-        self,
-        encoder: TextEncoder,
-        recipe: dict[str, Any],
-        key: str,
-        texts: Sequence[str],
-        side: Side,
-        language: str,
-        progress: Callable[[int], None] | None,
-    ) -> Shard:
+    def put(self, request: Request, data: bytes, meta: dict[str, Any]) -> Shard:
+        """Store a shard that was made elsewhere: its file's bytes and what is known of it. Found where it is there.
+
+        StoppedError where the bytes are not those that `meta` speaks of.
+        """
+        form = form_of(request.encoder)
+        path, meta_path = self._paths(request.recipe, request.key, form.suffix)
+        if hashlib.sha256(data).hexdigest() != meta["sha256"] or meta["recipe"] != request.recipe:
+            raise StoppedError(f"{path.name}: vectors that were made elsewhere arrived damaged")
+        lock = self._locked(request.key, wait=True)
+        assert lock is not None
+        with lock:
+            found = self.find(request.recipe, request.key, form.suffix)
+            if found is None:
+                write_whole(path, data)
+                write_whole(meta_path, dump_json(meta).encode())
+        return found or Shard(path, meta["rows"], meta, reused=False)
+
+    def _encoded(
+        self, request: Request, progress: Callable[[int], None] | None, prepared: Prepared | None
+    ) -> Callable[[], Shard]:
+        """Encode the texts; the function returned writes them and takes nothing of the model any more."""
         started = time.perf_counter()
-        encoded = encode_window(encoder, texts, side, language, progress)
+        encoder, side = request.encoder, request.side
+        encoded = encode_window(encoder, request.texts, side, request.language, progress, prepared)
         if encoded.halved and HALVED not in self.said:
             self.said.add(HALVED)
             self.say(HALVED)
         form = form_of(encoder)
-        path, meta_path = self._paths(recipe, key, form.suffix)
-        data = form.dump(encoded.vectors)
-        meta = {
+        made = {
             "format": FORMAT,
-            "recipe": recipe,
-            "rows": len(texts),
+            "recipe": request.recipe,
+            "rows": len(request.texts),
             "dimension": form.dimension(encoded.vectors),
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "sha256": "",
             "seconds": round(time.perf_counter() - started, 3),
             "tokens": encoded.tokens,
             "truncated": encoded.truncated,
@@ -139,34 +211,44 @@ class VectorStore:
             "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "environment": encoder.environment(),
         } | ({"spent": encoder.spent()} if isinstance(encoder, Metered) else {})
-        meta |= {"halved": encoded.halved} if encoded.halved else {}
-        write_whole(path, data)
-        write_whole(meta_path, dump_json(meta).encode())
-        return Shard(path, len(texts), meta, reused=False)
+        made |= {"halved": encoded.halved} if encoded.halved else {}
+        path, meta_path = self._paths(request.recipe, request.key, form.suffix)
+
+        def write() -> Shard:
+            for left in path.parent.glob(f".{request.key}.*.part"):
+                left.unlink(missing_ok=True)  # By a process that was killed: this one holds the lock.
+            data = form.dump(encoded.vectors)
+            meta = made | {"sha256": hashlib.sha256(data).hexdigest()}
+            write_whole(path, data)
+            write_whole(meta_path, dump_json(meta).encode())
+            return Shard(path, len(request.texts), meta, reused=False)
+
+        return write
 
     def _paths(self, recipe: dict[str, Any], key: str, suffix: str) -> tuple[Path, Path]:
         folder = self.folder(recipe)
         return folder / f"{key}{suffix}", folder / f"{key}.json"
 
-    @contextmanager
-    def _lock(self, recipe: dict[str, Any], key: str, wait: bool) -> Iterator[bool]:
-        """The exclusive right to make one shard; the system gives it back when a process dies. Yields false if busy."""
+    def _locked(self, key: str, wait: bool) -> FileLock | None:
+        """The exclusive right to make one shard; the system gives it back when a process dies. None if busy."""
         from filelock import FileLock, Timeout
 
         folder = self.root / ".locks"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / f"{key}.lock")
+            # Taken by the thread that encodes, given back by the one that writes.
+            lock = FileLock(folder / f"{key}.lock", thread_local=False)
             lock.acquire(timeout=-1 if wait else 0)
         except Timeout:
-            yield False
-            return
+            return None
         except OSError as error:
             raise StoppedError(f"{folder}: cannot write: {error.strerror or error}") from error
-        try:
-            yield True
-        finally:
-            lock.release()
+        return lock
+
+
+def _within(kept: ExitStack, write: Callable[[], Shard]) -> Shard:
+    with kept:
+        return write()
 
 
 class _Damaged(Exception):

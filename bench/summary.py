@@ -40,6 +40,7 @@ def result_of(entry: Entry, notes: Sequence[str] = (), path: str | None = None) 
         "flags": _flags(measures[0], blocks),
         "notes": [*notes, *(text for find in _NOTES for text in find(measures, blocks))],
         "seconds": {p: round(sum(r["seconds"].get(p, 0.0) for r in recipes), 3) for p in _phases(recipes)},
+        "index_bytes": _bytes(recipes),
         "vectors": {key: sum(r["vectors"][key] for r in recipes) for key in ("encoded", "reused")},
         "entry": path,
     }
@@ -56,6 +57,12 @@ def result_of(entry: Entry, notes: Sequence[str] = (), path: str | None = None) 
     return result
 
 
+def _bytes(recipes: Sequence[Mapping[str, Any]]) -> int | None:
+    """What queries are looked up in, of all languages together; null where one does not say."""
+    sizes = [recipe.get("index_bytes") for recipe in recipes]
+    return sum(size for size in sizes if size is not None) if sizes and None not in sizes else None
+
+
 def _phases(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*PHASES, *(phase for phase in OTHERS if any(phase in recipe["seconds"] for recipe in recipes))]
 
@@ -69,6 +76,16 @@ def _sample(drawn: Mapping[str, Any] | None, blocks: Mapping[str, Block]) -> dic
 
 
 _NOT_SHOWN = ("recipe", "flags", "digests", "slices")
+
+
+def is_approximate(result: Mapping[str, Any]) -> bool:
+    """Whether an index searched that may miss what an exact search finds."""
+    return result.get("index") not in (None, "exact")
+
+
+def searched_name(result: Mapping[str, Any]) -> str:
+    """The model, and the index that searched its vectors where that is approximate: `m ~ IVF64,Flat`."""
+    return f"{result['model']} ~ {result['index']}" if is_approximate(result) else str(result["model"])
 
 
 def unexplained(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -173,7 +190,31 @@ def _foreign(_measures: Sequence[str], blocks: Mapping[str, Block]) -> list[str]
     return [f"a run of another system, scored here; how it was made is not known{judged}"]
 
 
-_NOTES = (_foreign, _sampling, _unmeasured, _saturation, _by_answers, _noted, _own_scores, _cut_short)
+def _compact(_measures: Sequence[str], blocks: Mapping[str, Block]) -> list[str]:
+    """Vectors that were shortened to a length that the model was not trained for, as far as its card says."""
+    said = {False: "its card does not list that length as trained", None: "no card says whether it was trained for it"}
+    rows = [row for block in blocks.values() for row in block["recipe"].get("compact", ())]
+    short = [row for row in rows if "dims" in row["vectors"] and not row["trained"]]
+    return list(dict.fromkeys(f"vectors {row['vectors']}: {said[row['trained']]}" for row in short))
+
+
+def _approximate(_measures: Sequence[str], blocks: Mapping[str, Block]) -> list[str]:
+    """What an approximate index lost, by language."""
+    notes = []
+    for subset, block in blocks.items():
+        found = block["recipe"].get("approximate")
+        if found:
+            moved = [f"{name} {row['difference']:+.4f}" for name, row in found["measures"].items()]
+            asked = f"{found['queries']} of {found['of']} questions"
+            share = f"overlap@{found['k']} {found['overlap']:.4f} with exact search"
+            notes.append(f"{subset}: approximate, {block['recipe']['index']}: {', '.join((share, *moved))} ({asked})")
+    return notes
+
+
+_NOTES = (
+    *(_foreign, _approximate, _compact, _sampling, _unmeasured, _saturation),
+    *(_by_answers, _noted, _own_scores, _cut_short),
+)
 
 
 def _all_pins(states: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Two workers of Ray beside one, on work that the cores do not limit: an encoder that sleeps, as one waits for a GPU.
 
-    python benchmarks/cluster.py [--documents 3072] [--pause 0.25] [--rounds 3]
+    python benchmarks/cluster.py [--documents 3072] [--pause 0.25] [--rounds 3] [--address HOST:PORT]
 
 Ray is started once on this machine; one worker and two take turns with fresh stores. Seconds are those of encoding, as
 a run reports them, and of the whole run, the start of the workers included. The run files are compared with those of a
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -81,12 +82,14 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=3072)
     parser.add_argument("--pause", type=float, default=0.25)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--address", help="of a cluster that is there, with at least two processors")
     args = parser.parse_args()
+    sys.argv[1:] = [word if word != args.address else "HOST:PORT" for word in sys.argv[1:]]  # No host is stored.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         task = collection(Path(folder) / "sleep", args.documents)
         _, _, expected = measured(task, 0.0)
         took: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
-        _start_ray(folder)
+        _start_ray(folder, args.address)
         for turn in range(args.rounds):
             for workers in (1, 2) if turn % 2 else (2, 1):
                 encoding, whole, files = measured(task, args.pause, engine="ray", workers=workers)
@@ -111,15 +114,18 @@ def main() -> None:
     keep("ray", rows, rounds=args.rounds, run_files="identical", whole_run_ratio=ratios["whole_run_s"], **facts)
 
 
-def _start_ray(folder: str) -> None:
-    token = Path(folder) / "token"
-    token.touch(mode=0o600)
-    token.write_text(os.urandom(32).hex())
-    os.environ.setdefault("RAY_AUTH_TOKEN_PATH", str(token))
-    os.environ.setdefault("RAY_TMPDIR", folder)
+def _start_ray(folder: str, address: str | None) -> None:
+    options: dict[str, Any] = {"address": address}
+    if address is None:
+        token = Path(folder) / "token"
+        token.touch(mode=0o600)
+        token.write_text(os.urandom(32).hex())
+        os.environ.setdefault("RAY_AUTH_TOKEN_PATH", str(token))
+        os.environ.setdefault("RAY_TMPDIR", folder)
+        options = {"address": "local", "num_cpus": 2, "include_dashboard": False}
     import ray
 
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(**options, log_to_driver=False, logging_level="ERROR")
 
 
 def _stop_ray() -> None:

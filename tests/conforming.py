@@ -216,6 +216,7 @@ EXPRESSIONS = {
     "sum": "sum(bm25*0.3, 'path:{root}/tiny model'*0.7)",
     "cross": "bm25 >> cross:{root}/cross[8]",
     "late stage": "bm25 >> late:{root}/colbert[8]",
+    "dense stage": "bm25 >> 'dense:{root}/tiny model'[8]",
     "llm": "bm25 >> llm:{url}#m[8]",
     "prf": "'path:{root}/tiny model' >> prf(3)",
     "rm3": "bm25 >> rm3(3)",
@@ -254,7 +255,7 @@ DENSE = [
 ENCODED = [*DENSE, "sparse", "late", "bge-m3 sparse", "bge-m3 late"]
 LEXICAL = ["bm25", "rm3"]
 REWRITTEN = ["hyde", "query2doc", "translate"]
-COMPOSED = ["rrf", "rrf of three", "sum", "cross", "mteb cross", "late stage", "llm", "prf", "rm3", *REWRITTEN]
+COMPOSED = ["rrf", "rrf of three", "sum", "cross", "mteb cross", "late stage", "dense stage", "llm", "prf", "rm3", *REWRITTEN]
 ALL = ["bm25", "mteb search", *ENCODED, *COMPOSED, "python:toymodels:Overlap"]
 
 

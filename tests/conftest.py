@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from sitetab import browser, site, site_board, tab  # noqa: F401  # Fixtures: a real browser, opened once.
 
 CHECKOUT = Path(__file__).parents[1]
 

@@ -54,7 +54,12 @@ class Stub:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        """Answer nothing any more."""
+        self.server.shutdown()
+        self.server.server_close()
 
     def good(self, number: int, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         rows = [{"index": i, "embedding": vector(text, self.width)} for i, text in enumerate(body["input"])]

@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from bench.collection import Doc, Query
 from bench.errors import InputError, MissingError, StoppedError
 from bench.formats.trec import read_run
 from bench.ranking import Ranking, Run, rank
+from bench.registry import Registry
+from bench.system import Options, resolve
 from bench.watch import Watch
 from bench.weights import local_folder
 
@@ -90,6 +93,24 @@ def test_the_sum_of_normalised_scores_is_that_of_a_restatement(cache: Path, tmp_
         found = dict(zip(ranking.docs, ranking.scores.tolist(), strict=True))
         assert found.keys() == expected.keys()
         assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("options", "k", "depth"), [("", 60, 1000), (", k=1, depth=3", 1, 3)])
+def test_reciprocal_ranks_are_those_of_a_restatement(
+    options: str, k: int, depth: int, cache: Path, tmp_path: Path
+) -> None:
+    """From the stored rankings of the members, in exact fractions."""
+    members = [runs_of(name, cache, tmp_path / name, latency=False) for name in ("bm25", "muse-small")]
+    fused = runs_of(f"rrf(bm25, muse-small{options})", cache, tmp_path / "fused", latency=False)
+    assert len(fused) == 72
+    for query, ranking in fused.items():
+        expected: Counter[str] = Counter()
+        for run in members:
+            for number, doc in enumerate(run[query].docs[:depth] if query in run else [], start=1):
+                expected[doc] += Fraction(1, k + number)  # type: ignore[assignment]
+        found = dict(zip(ranking.docs, ranking.scores.tolist(), strict=True))
+        assert found == pytest.approx({doc: float(score) for doc, score in expected.items()}, rel=0, abs=1e-7)
+        assert ranking.docs == rank(list(expected), [float(score) for score in expected.values()]).docs
 
 
 def test_a_missing_document_counts_nothing_and_equal_scores_count_fully() -> None:
@@ -188,6 +209,19 @@ def test_a_cross_encoder_after_bm25_end_to_end(cross_encoder: Path, cache: Path,
     recipe = json.loads(Path(result["entry"]).read_text())["languages"]["en"]["recipe"]
     assert recipe["stages"][0]["depth"] == 5
     assert recipe["seconds"]["rerank"] > 0
+
+
+def test_dense_vectors_score_again_as_their_first_stage_would(cache: Path, tmp_path: Path) -> None:
+    """The same scores for the documents that were found, but for the last bits, which hang on batches."""
+    own = runs_of("muse-small", cache, tmp_path / "own", latency=False)
+    again = runs_of("bm25 >> rm3(3) >> dense:muse-small[24]", cache, tmp_path / "again", latency=False)
+    assert again.keys() == own.keys()
+    for query, ranking in again.items():
+        scores = dict(zip(own[query].docs, own[query].scores.tolist(), strict=True))
+        assert len(ranking.docs) > 1
+        assert ranking.scores.tolist() == pytest.approx([scores[doc] for doc in ranking.docs], rel=1e-5)
+    with pytest.raises(InputError, match="bm25 has no vectors of its own, one a text"):
+        bench.run("muse-small >> dense:bm25", "mini", ["en"], cache=cache)
 
 
 def test_a_folder_without_a_head_is_refused(tmp_path: Path) -> None:
@@ -290,8 +324,7 @@ def test_the_relevance_model_by_hand() -> None:
 def stub() -> Iterator[Stub]:
     server = Stub()
     yield server
-    server.server.shutdown()
-    server.server.server_close()
+    server.close()
 
 
 @pytest.mark.parametrize(
@@ -408,3 +441,29 @@ def test_mistakes_say_what_is_meant(expression: str, message: str, tmp_path: Pat
     with pytest.raises(InputError) as caught:
         bench.run(expression, "mini", ["en"], cache=tmp_path, offline=True)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "caret"),
+    [
+        ("rrf(bm25, muse-smal)", "          ^"),
+        ("sum(bm25, bm25, muse-smal*2)", "                ^"),
+        ("rrf(bm25, rrrf(bm25, bm25))", "          ^"),
+        ("rrf(rrf(bm25, bm25), rrf(bm25, bm25, k=0))", "                     ^"),
+        ("bm25 >> rm3(3) >> crss:x", "                  ^"),
+        ("sum(bm25*0.3, ptah:x*0.7)", "              ^"),
+        ("sum(bm25, (bm25)", None),
+        ("muse-smal", None),
+        ("'muse smal'", None),
+    ],
+)
+def test_a_mistake_in_a_part_is_shown_under_it(expression: str, caret: str | None) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve(expression, Registry(), Options(offline=True))
+    lines = str(caught.value).split("\n")
+    if caret:
+        assert lines[1:] == [f"  {expression}", f"  {caret}"]
+        assert type(caught.value).exit_code == 2
+    else:
+        assert lines[0].startswith(("unknown model 'muse", "model expression: expected a model here"))
+        assert len(lines) == (3 if "(" in expression else 1)

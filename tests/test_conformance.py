@@ -8,6 +8,7 @@ import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import conforming
@@ -44,11 +45,15 @@ from bench.encoding import BatchLimits, encode_window
 from bench.errors import StoppedError
 from bench.expression import Expression, Kind, Name, Staged, Weighted, parse_expression
 from bench.forms import form_of
+from bench.latency import query_latency
 from bench.model import Lengths, Sides
 from bench.places import shipped
 from bench.ranking import Ranking, Run
 from bench.registry import Registry
+from bench.results import stored_name
+from bench.retriever import index_bytes
 from bench.system.resolve import CARDS, FUNCTIONS, KINDS, STAGES
+from bench.watch import Watch
 from bench.weights import local_folder
 
 
@@ -61,8 +66,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(root)
         yield Place(root, stub)
-    stub.server.shutdown()
-    stub.server.server_close()
+    stub.close()
 
 
 INNER = {name: oracles.inner(name) for name in DENSE}
@@ -81,6 +85,7 @@ ORACLES: dict[str, oracles.Oracle] = {
     "cross": oracles.reranked(oracles.logits),
     "mteb cross": oracles.reranked(oracles.sigmoids),
     "late stage": oracles.reranked(oracles.maxsim("late")),
+    "dense stage": oracles.reranked(PATH),
     "llm": oracles.reranked(oracles.places),
     "prf": oracles.feedback("path"),
     "rm3": oracles.rm3,
@@ -212,23 +217,31 @@ def test_a_vector_that_is_no_number_stops(
 ) -> None:
     system = place.known(name)
     encoder = system.encoders[0]
-    original = encoder.encode
+    originals = {name: getattr(encoder, name) for name in ("encode", "prepare") if hasattr(encoder, name)}
 
-    def poisoned(own: Any, texts: Sequence[str], asked: Any, language: str) -> Any:
-        batch = copy.deepcopy(original(texts, asked, language))
+    def poisoned(batch: Any, asked: Any) -> Any:
+        batch = copy.deepcopy(batch)
         if asked == side:
             row = batch[0] if isinstance(batch, list) else batch.data if hasattr(batch, "indptr") else batch
             row.reshape(-1)[:1] = np.nan
         return batch
 
-    monkeypatch.setattr(type(encoder), "encode", poisoned)
+    def encode(own: Any, texts: Sequence[str], asked: Any, language: str) -> Any:
+        return poisoned(originals["encode"](texts, asked, language), asked)
+
+    def prepare(own: Any, texts: Sequence[str], asked: Any) -> Any:
+        ready = originals["prepare"](texts, asked)
+        return SimpleNamespace(count=ready.count, encode=lambda positions: poisoned(ready.encode(positions), asked))
+
+    for name in originals:
+        monkeypatch.setattr(type(encoder), name, {"encode": encode, "prepare": prepare}[name])
     retriever = place.built(system, tmp_path)
     with pytest.raises(StoppedError, match="NaN or infinity in 1 of"):
         retriever.index(ToyCorpus(DOCS), tmp_path)
         retriever.search(QUERIES, 3)
 
 
-@pytest.mark.parametrize("name", ["cross", "mteb cross", "late stage"])
+@pytest.mark.parametrize("name", ["cross", "mteb cross", "late stage", "dense stage"])
 def test_a_second_stage_whose_score_is_no_number_stops(
     place: Place, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,6 +410,21 @@ def test_a_query_without_words_and_no_query_at_all(place: Place, name: str) -> N
     assert retriever.search([], 12) == {}
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_an_index_has_a_size_and_a_query_a_time(place: Place, name: str) -> None:
+    retriever = place.indexed(name)
+    retriever.search(QUERIES[:3], 3)
+    size = index_bytes(retriever)
+    assert size is None if name == "python:toymodels:Overlap" else size is not None and size > 0
+    found = query_latency(retriever, QUERIES[:3], 3, Watch(), seed=0, asked=True)
+    if name in ("openai", "remote", "llm", *REWRITTEN):  # What an endpoint was asked before is answered from disk.
+        assert found == {"p50": None, "p95": None, "queries": 0, "why": found["why"]}
+        assert "from disk" in found["why"]
+    else:
+        assert 0 < found["p50"] <= found["p95"]
+        assert 1 <= found["queries"] <= 3
+
+
 @pytest.mark.parametrize("size", [1, 5, 12])
 def test_shard_size_does_not_show(place: Place, size: int) -> None:
     whole = place.indexed("callable").search(QUERIES, 5)
@@ -468,12 +496,14 @@ def test_the_systems_are_the_adapters_they_are_meant_to_be(place: Place) -> None
     kinds = {name: type(place.retriever(name)).__name__ for name in COMPOSED}
     assert kinds == {
         **{"rrf": "Fusion", "rrf of three": "Fusion", "sum": "Fusion", "prf": "VectorFeedback", "rm3": "RM3"},
-        **{name: "Reranking" for name in ("cross", "mteb cross", "late stage", "llm")},
+        **{name: "Reranking" for name in ("cross", "mteb cross", "late stage", "dense stage", "llm")},
         **{name: "Rewritten" for name in REWRITTEN},
     }
     assert place.system("tiny-card").identity["query"]["prompt"] == "find "
     assert place.system("path").identity["query"]["prompt"] == "to find: "
     assert place.system("path").name == "'path:tiny model'"
+    again = "bm25 >> 'dense:tiny model'[8]"
+    assert place.system("dense stage").name == stored_name(place.expression("dense stage")) == again
     assert "fingerprint" in str(place.system("callable").unresolved)
     assert "fingerprint" in str(place.system("python:toymodels:Overlap").unresolved)
     assert place.system("bm25").unresolved is None

@@ -21,7 +21,8 @@ from toy import logged, text_id, write_beir
 
 from bench.cli import _code
 from bench.errors import InputError, StoppedError
-from bench.share import Share, refuse_without_locks
+from bench.locks import refuse_without_locks
+from bench.share import Share
 
 MODELS = """
 import os

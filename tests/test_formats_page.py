@@ -15,6 +15,7 @@ from recipes import CHECKOUT
 from toy import Toy
 
 import bench
+from bench.compact import PRECISIONS, pack
 from bench.forms import MULTI, SINGLE, SPARSE, Tokens
 from bench.leaderboard import NOT_TASKS, SUPERSEDED
 from bench.leaderboard.audit.printed import Figure
@@ -138,7 +139,7 @@ def test_a_run_of_another_system(made: Made, tmp_path: Path, capsys: pytest.Capt
     left_out = set(re.findall(r"`([^`]+)`", lacking[1]))
     assert set(recipe) == (fields("Recipe").always - left_out) | {"run"}
     assert set(recipe["run"]) == named("Recipe", "run") - {"null"}
-    assert fields("Recipe").sometimes == {"run", "tokenizer"}
+    assert fields("Recipe").sometimes == {"approximate", "compact", "distances", "engine", "run", "tokenizer"}
 
 
 def test_the_scores_of_queries(made: Made) -> None:
@@ -201,7 +202,7 @@ def test_a_shard(made: Made) -> None:
         assert set(meta) == fields("Vector store", 0).always
         assert np.load(path.with_suffix(".npy")).shape == (meta["rows"], meta["dimension"])
         assert re.fullmatch("[0-9a-f]{16}", path.parent.name)
-    assert fields("Vector store", 0).sometimes == {"halved", "spent"}
+    assert fields("Vector store", 0).sometimes == {"derived", "halved", "spent"}
 
 
 def test_the_files_of_vectors() -> None:
@@ -214,6 +215,11 @@ def test_the_files_of_vectors() -> None:
     assert set(sparse) == set(re.findall(r"`(\w+)`", files["`<key>.sparse`"]))
     tokens = load(MULTI.dump(Tokens(np.ones((3, 2), dtype=np.float32), np.array([0, 1, 3]))))
     assert set(tokens) == set(re.findall(r"`(\w+)`", files["`<key>.tokens`"]))
+    compact = dict(rows("Vector store", 2))
+    assert {name for cell in compact for name in cell.strip("`").split("`, `")} == set(PRECISIONS)
+    for precision in ("int8", "binary"):
+        names = pack(np.ones((1, 8), np.float32), precision).dtype.names
+        assert names == tuple(re.findall(r"`(\w+)`", compact[f"`{precision}`"]))
 
 
 def test_the_folders_of_a_board() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import tiny
 
 import bench
 from bench.api import planned
@@ -85,6 +87,31 @@ def test_its_commit_and_its_own_settings_are_in_the_identity(home: Path, tmp_pat
     )
     assert identity(f"hf:acme/tiny@{COMMIT}") == newest
     assert identity("hf:acme/tiny@old")["query"]["weights"]["revision"] == OLDER
+
+
+def test_a_card_without_a_revision_is_resolved_when_it_runs(home: Path, tmp_path: Path) -> None:
+    """Only what was resolved enters the board: each commit that the branch led to is a system of its own."""
+    root, cards = home / "hub" / "models--acme--real", tmp_path / "cards" / "models"
+    weights = tiny.save_model(tmp_path / "weights", tiny.word_tokenizer())
+    for commit in (OLDER, COMMIT):
+        shutil.copytree(weights, root / "snapshots" / commit)
+    (root / "refs").mkdir()
+    cards.mkdir(parents=True)
+    (cards / "real.yaml").write_text(
+        "name: real\nkind: dense\ndescription: d\nlicence: MIT\nlanguages: any\n"
+        "weights: {hub: acme/real, revision: null}\n"
+    )
+    shared: dict[str, Any] = {"cache": tmp_path / "c", "cards": cards.parent, "board": tmp_path / "b", "offline": True}
+    entries = []
+    for commit in (OLDER, COMMIT):
+        (root / "refs" / "main").write_text(commit)
+        entry = json.loads(Path(bench.run("real", "mini", ["en"], **shared)["entry"]).read_text())
+        expected = {"hub": "acme/real", "revision": commit}
+        assert [entry["identity"]["system"][side]["weights"] for side in ("query", "document")] == [expected] * 2
+        assert entry["languages"]["en"]["recipe"]["weights"] == [{"name": "acme/real", **expected}]
+        entries.append(f"real--{entry['id']}.json")
+    assert sorted(path.name for path in (tmp_path / "b" / "mini").glob("*.json")) == sorted(entries)
+    assert len(set(entries)) == 2
 
 
 def test_offline_says_what_is_missing(home: Path, tmp_path: Path) -> None:

@@ -173,8 +173,7 @@ def test_what_is_encoded_for_the_first_time_is_timed_unasked(tmp_path: Path) -> 
 def stub() -> Iterator[Stub]:
     server = Stub()
     yield server
-    server.server.shutdown()
-    server.server.server_close()
+    server.close()
 
 
 @pytest.mark.parametrize("expression", ["openai:{}#m@1", "hyde(bm25, llm={}#m@1)", "rrf(bm25, bm25 >> llm:{}#m@1[2])"])

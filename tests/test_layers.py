@@ -17,7 +17,19 @@ LAYERS: list[tuple[str, set[str]]] = [
     # Knows nothing of retrieval: errors, whole-file writes, checksums, numbers to ids on disk, where things lie, a stopwatch.
     (
         "ground",
-        {"checksums", "errors", "files", "idtable", "machine", "places", "seeding", "sizes", "watch", "workdir"},
+        {
+            "caret",
+            "checksums",
+            "errors",
+            "files",
+            "idtable",
+            "machine",
+            "places",
+            "seeding",
+            "sizes",
+            "watch",
+            "workdir",
+        },
     ),
     # The nouns, as values and protocols, and what can be computed from them alone.
     (
@@ -48,8 +60,10 @@ LAYERS: list[tuple[str, set[str]]] = [
             "api",
             "budget",
             "bundle",
+            "cluster",
             "comparison",
             "diagnosis",
+            "distance",
             "execute",
             "footprint",
             "forecast",
@@ -66,6 +80,7 @@ LAYERS: list[tuple[str, set[str]]] = [
             "judgments",
             "plan",
             "registry",
+            "receipt",
             "report",
             "scoring",
             "statistics",

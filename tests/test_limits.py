@@ -122,9 +122,9 @@ def test_smaller_blocks_give_the_same_bytes(run: Any, tmp_path: Path, monkeypatc
         seen.append(memory)
         return search(*arguments, memory=memory, **more)
 
-    from bench.adapters.dense import search
+    from bench.engine import search
 
-    monkeypatch.setattr("bench.adapters.dense.search", spied)
+    monkeypatch.setattr("bench.engine.search", spied)
     assert run("--json", "--max-memory", "260MB", output="bounded").code == 0
     # What is left of 260 MB less a twentieth, the process and the tables of pyarrow, and a little for rankings.
     assert len(seen) == 1

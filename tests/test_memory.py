@@ -16,7 +16,7 @@ from test_encoding import Words, bags, texts_of
 
 import bench
 from bench.adapters.cross_encoder import CrossEncoderReranker
-from bench.adapters.late_reranker import LateReranker
+from bench.adapters.encoder_reranker import EncoderReranker
 from bench.adapters.memory import batch_in_memory, is_full
 from bench.adapters.reranking import Reranking
 from bench.adapters.sentence_transformer import SentenceTransformerEncoder, Settings
@@ -209,7 +209,7 @@ def test_a_second_stage_goes_on_with_fewer_pairs_and_says_so(folders: Path, monk
     encoder.form = MULTI  # type: ignore[attr-defined]
     vectors = encoder._encode
     encoder._encode = lambda texts: [row[None] for row in vectors(texts)]
-    _, said = searched(LateReranker(encoder))  # type: ignore[arg-type]
+    _, said = searched(EncoderReranker(encoder))  # type: ignore[arg-type]
     assert said == [HALVED]
 
 

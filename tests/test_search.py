@@ -289,7 +289,7 @@ def test_wrong_use_is_told(tmp_path: Path) -> None:
         search(queries[:, :12], [vectors], Names(names), K)
     with pytest.raises(InputError, match="an array: 12 dimensions, but 13 in the first shard"):
         search(queries, [vectors, vectors[:, :12]], Names(names), K)
-    with pytest.raises(InputError, match="must be float32 or float16, found float64"):
+    with pytest.raises(InputError, match="must be float32 or float16, or be packed by bench, found float64"):
         search(queries, [vectors.astype(float)], Names(names), K)
     np.save(tmp_path / "fortran.npy", np.asfortranarray(vectors))
     with pytest.raises(InputError, match="Fortran order"):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tiny
 
+from bench.adapters.loaded import set_lengths, set_pooling
 from bench.adapters.own import OwnEncoder
 from bench.adapters.sentence_transformer import SentenceTransformerEncoder, Settings
 from bench.errors import InputError, MissingError
@@ -147,13 +148,13 @@ def test_each_side_is_cut_at_its_own_length_and_the_recipe_says_it(
 
 
 def test_lengths_for_each_side_need_a_model_that_has_two(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = encoder(folders / "bare", max_length=Lengths(query=48))
+    settings = Settings(max_length=Lengths(query=48))
 
     class One(list[Any]):
         max_seq_length = 512
 
     with pytest.raises(InputError, match="bare: its card gives the sides different lengths; the model has one"):
-        model._set_lengths(One([object()]))
+        set_lengths(One([object()]), local_folder(folders / "bare"), settings)
 
 
 def test_unknown_and_cut_tokens_are_counted(folders: Path) -> None:
@@ -230,9 +231,9 @@ def test_a_plain_folder_is_pooled_as_the_library_does_and_says_so(folders: Path,
 
 
 def test_pooling_needs_something_that_pools(folders: Path) -> None:
-    model = encoder(folders / "bare", pooling="cls")
+    settings = Settings(pooling="cls")
     with pytest.raises(InputError, match="bare: its card says `pooling: cls`, and the model has no pooling"):
-        model._set_pooling([object()])
+        set_pooling([object()], local_folder(folders / "bare"), settings)
 
 
 def test_similarity_is_the_cards_else_the_folders_else_cosine(folders: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from boards import store
 from bench.leaderboard.releases import make_release
 from bench.site.data import SiteData, site_data
 from bench.site.history import changes_sheet, news_of, steps_of
-from bench.site.pages import releases
+from bench.site.pages import home, releases
 
 
 @pytest.fixture
@@ -39,6 +39,11 @@ def test_steps_say_what_changed_from_one_to_the_next(board: Path) -> None:
     assert ("x", "nDCG@10", ".600", ".700", "+.100") in second.changes[0].numbers
     assert [(c.kind, c.words) for c in now.changes] == [("changed", "new: y")]
     assert (second.counted("new"), second.counted("gone")) == (1, 0)
+    assert [step.words for step in (now, second, first)] == [
+        "1 changed entry",
+        "1 new and 1 changed entries",
+        "2 entries",
+    ]
     assert first.changes == ()
 
 
@@ -50,6 +55,11 @@ def test_news_are_since_the_last_release_else_what_it_brought(board: Path, tmp_p
     news = news_of(site_data(board))
     assert news
     assert news.version == "2026.10"
+    only = tmp_path / "only"
+    store(only, "a", {"x": [0.5]})
+    make_release(only, "1.0")
+    (page,) = (page for page in home.pages(site_data(only)) if page.path == "index.html")
+    assert b"The first release: 1 entry." in page.content and b"None" not in page.content
     bare = tmp_path / "bare"
     store(bare, "a", {"x": [0.5]})
     assert news_of(site_data(bare)) is None

@@ -254,15 +254,12 @@ def mini_rows(language: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def trained(folder: Path, languages: list[str]) -> Path:
-    """An mT5 encoder with random weights and a tokenizer trained on these languages of mini."""
-    texts = [
-        text
-        for language in languages
-        for row in mini_rows(language)
-        for text in (row["title"], row["text"], *row["questions"])
-    ]
-    return tiny.save_encoder(folder, tiny.piece_tokenizer(texts, 3000 if len(languages) > 2 else 600))
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An mT5 encoder with random weights and a tokenizer trained on all languages of mini."""
+    rows = [row for language in sorted(Registry().task("mini").languages) for row in mini_rows(language)]
+    texts = [text for row in rows for text in (row["title"], row["text"])]
+    return tiny.save_encoder(tmp_path_factory.mktemp("trained") / "mt5", tiny.piece_tokenizer(texts, 3000))
 
 
 @pytest.mark.parametrize(
@@ -273,15 +270,17 @@ def trained(folder: Path, languages: list[str]) -> Path:
         pytest.param("mini-x", None, marks=pytest.mark.slow),
     ],
 )
-def test_runs_on_mini_are_those_of_transformers(tmp_path: Path, task: str, languages: list[str] | None) -> None:
-    weights = trained(tmp_path / "mt5", languages or sorted(Registry().task("mini").languages))
-    result = bench.run("swim-x", task, languages, weights=weights, cache=tmp_path / "c", output=tmp_path / "o")
+def test_runs_on_mini_are_those_of_transformers(
+    trained: Path, tmp_path: Path, task: str, languages: list[str] | None
+) -> None:
+    places = {"cache": tmp_path / "c", "output": tmp_path / "o"}
+    result = bench.run("swim-x", task, languages, weights=trained, offline=True, latency=False, **places)
     assert result["complete"] is (languages is None)
     subsets = result.get("subsets") or {code: {"query": code, "document": code} for code in result["languages"]}
     for subset in [next(iter(subsets)), list(subsets)[-1]]:
         documents, questions = (mini_rows(subsets[subset][side]) for side in ("document", "query"))
-        passages = by_hand(weights, [f"{row['title']} {row['text']}" for row in documents], 256)
-        queries = by_hand(weights, [question for row in questions for question in row["questions"]], 64)
+        passages = by_hand(trained, [f"{row['title']} {row['text']}" for row in documents], 256)
+        queries = by_hand(trained, [question for row in questions for question in row["questions"]], 64)
         scores = queries @ passages.T
         ids = [(j, f"{row['id']}-{i}") for j, row in enumerate(questions) for i in range(1, 1 + len(row["questions"]))]
         places = [1 + int((row > row[j]).sum()) for (j, _), row in zip(ids, scores, strict=True)]

@@ -82,6 +82,16 @@ class BgeM3Head:
             weights = torch.relu(self._linear(states)).squeeze(-1).masked_fill(~mask, 0.0).cpu()
             return self._lexical(features["input_ids"].cpu(), weights)
 
+    def reference(self) -> BgeM3Head | None:
+        """The same head on the model in float32; None where this is it."""
+        base = self.base.reference()
+        return BgeM3Head(base, self.weights, self.head) if base else None
+
+    @property
+    def bytes_in_float32(self) -> int:
+        """What the weights take in float32."""
+        return self.base.bytes_in_float32
+
     def _lexical(self, ids: Any, weights: Any) -> Any:
         import torch
         from scipy.sparse import csr_array

@@ -11,9 +11,11 @@ import numpy as np
 from bench.adapters.complete import nothing_made_up, refuse_incomplete
 from bench.adapters.memory import batch_in_memory
 from bench.adapters.remote_code import code_options
+from bench.adapters.watched import watched
 from bench.collection import Doc, Query
 from bench.encoding import OutOfMemory
 from bench.errors import InputError, MissingError, StoppedError
+from bench.retriever import Sent
 from bench.weights import Located, version
 
 _BATCH = 32
@@ -96,6 +98,12 @@ class CrossEncoderReranker:
             model.max_seq_length = self._max_length
         return model
 
+    def sent(self, query: Query, docs: Sequence[Doc]) -> Sent:
+        """The pair of the query and the first document as the tokenizer gives it, cut as it is."""
+        text = docs[0].text
+        return watched(self._model, lambda: self._scores([(query.text, text)])) or Sent(f"{query.text} {text}")
+
     def environment(self) -> dict[str, Any]:
-        """Versions that the scores were made with."""
-        return {name: version(name) for name in ("sentence-transformers", "transformers", "torch")}
+        """Versions and device that the scores were made with."""
+        names = ("sentence-transformers", "transformers", "torch")
+        return {name: version(name) for name in names} | {"device": self._model.device.type}

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from bench.adapters.encoded import EncodedCorpus
 from bench.collection import Corpus, Query
+from bench.compact import unpack
 from bench.ranking import Ranking, Run
 from bench.retriever import Vectors
-from bench.search import Found, search
+from bench.search import Found
 from bench.store import Shard
 
 
@@ -70,10 +71,10 @@ class DenseRetriever:
 
     def nearest(self, vectors: Vectors, k: int) -> list[Found]:
         """The rows of the corpus that are nearest to each vector, with their scores."""
-        paths, watch = [shard.path for shard in self.shards], self.encoded.watch
+        watch, engine = self.encoded.watch, self.encoded.engine
         with watch.phase("search"):
             ids, memory = self.encoded.corpus.ids, self.encoded.memory
-            return search(vectors, paths, ids, k, memory=memory, progress=watch.searched)
+            return engine.search(vectors, self.shards, ids, k, memory, watch.searched)
 
     def rows(self, rows: NDArray[np.int64]) -> Vectors:
         """The vectors of some rows of the corpus, in the order given."""
@@ -83,5 +84,5 @@ class DenseRetriever:
         for number in np.unique(numbers):
             here = np.flatnonzero(numbers == number)
             stored = np.load(self.shards[number].path, mmap_mode="r", allow_pickle=False)
-            found[here] = stored[rows[here] - starts[number]]
+            found[here] = unpack(stored[rows[here] - starts[number]])
         return found

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Protocol, runtime_checkable
 
+from bench.adapters.compact import for_side
 from bench.collection import Corpus
-from bench.encoding import TextEncoder, encode_batch
+from bench.encoding import Side, TextEncoder, encode_batch
+from bench.engine import LOCAL, Engine, Work
 from bench.errors import StoppedError
 from bench.forms import form_of
 from bench.search import MEMORY
@@ -21,7 +24,7 @@ from bench.watch import Watch
 class EncodedCorpus:
     """Encodes a corpus into the store, shard by shard, and queries when they come.
 
-    `memory` is what a search may use, in bytes beside what is held already.
+    `memory` is what a search may use, in bytes beside what is held already; `engine` is who encodes.
     `shards` and `query_shards` are what the last index and search used: found in the store or encoded.
     """
 
@@ -31,6 +34,7 @@ class EncodedCorpus:
     query_language: str = "und"
     shard_size: int = SHARD_SIZE
     memory: int = MEMORY
+    engine: Engine = LOCAL
     shards: list[Shard] = field(default_factory=list)
     query_shards: list[Shard] = field(default_factory=list)
     _corpus: Corpus | None = None
@@ -49,13 +53,10 @@ class EncodedCorpus:
         Shards that another process is encoding are left to it and waited for at the end.
         """
         found: dict[int, Shard] = {}
+        windows = _Windows(corpus, self.shard_size, lambda number: number not in found)
         for wait in (False, True):
-            for number, texts in enumerate(_windows(corpus, self.shard_size)):
-                if number not in found:
-                    shard = self._shard(texts, corpus.language, wait)
-                    if shard:
-                        found[number] = shard
-            if len(found) == number + 1:
+            found.update(self.engine.shards(self._work("document", corpus.language), windows, wait))
+            if len(found) == windows.count:
                 break
         self._corpus = corpus
         self.shards = [found[number] for number in sorted(found)]
@@ -67,21 +68,17 @@ class EncodedCorpus:
         One that another process is encoding is left to it. Returns the number of all shards of the corpus; `shards` are
         those that are there now.
         """
-        self.shards, number = [], -1
-        for number, texts in enumerate(_windows(corpus, self.shard_size)):
-            shard = self._shard(texts, corpus.language, wait=False) if mine(number) else None
-            self.shards += [shard] if shard else []
-        return number + 1
+        windows = _Windows(corpus, self.shard_size, mine)
+        there = self.engine.shards(self._work("document", corpus.language), windows, wait=False)
+        self.shards = [shard for _, shard in sorted(there, key=itemgetter(0))]
+        return windows.count
 
     def fill_queries(self, texts: Sequence[str], mine: Callable[[int], bool]) -> int:
         """The same for queries; `query_shards` grow by those that are there now."""
-        pieces = range(0, len(texts), self.shard_size)
-        for number, start in enumerate(pieces):
-            if mine(number):
-                with self.watch.phase("encode_queries"):
-                    part = texts[start : start + self.shard_size]
-                    shard = self.store.get(self.encoder, part, "query", self.query_language, wait=False)
-                self.query_shards += [shard] if shard else []
+        pieces = self._pieces(texts)
+        own = [(number, part) for number, part in enumerate(pieces) if mine(number)]
+        there = self.engine.shards(self._work("query", self.query_language), own, wait=False)
+        self.query_shards += [shard for _, shard in sorted(there, key=itemgetter(0))]
         return len(pieces)
 
     @contextmanager
@@ -101,24 +98,20 @@ class EncodedCorpus:
         """The vectors of queries in the encoder's form, in pieces of a shard's size."""
         if self._afresh:
             return [encode_batch(self.encoder, texts, "query", self.query_language)]
-        self.query_shards = []
-        for start in range(0, len(texts), self.shard_size):
-            with self.watch.phase("encode_queries"):
-                part = texts[start : start + self.shard_size]
-                shard = self.store.get(self.encoder, part, "query", self.query_language)
-            if shard is None:
-                raise RuntimeError("the store gave up waiting for a shard")
-            self.query_shards.append(shard)
+        pieces = self._pieces(texts)
+        found = dict(self.engine.shards(self._work("query", self.query_language), enumerate(pieces), wait=True))
+        if len(found) < len(pieces):
+            raise RuntimeError("the store gave up waiting for a shard")
+        self.query_shards = [found[number] for number in range(len(pieces))]
         _refuse_unequal([*self.shards[:1], *self.query_shards])
         form = form_of(self.encoder)
         return [form.load(shard.path) for shard in self.query_shards]
 
-    def _shard(self, texts: list[str], language: str, wait: bool) -> Shard | None:
-        with self.watch.phase("encode_documents"):
-            shard = self.store.get(self.encoder, texts, "document", language, self.watch.encoded, wait)
-        if shard and shard.reused:
-            self.watch.reused(len(texts))
-        return shard
+    def _work(self, side: Side, language: str) -> Work:
+        return Work(for_side(self.encoder, side), self.store, side, language, self.watch)
+
+    def _pieces(self, texts: Sequence[str]) -> list[list[str]]:
+        return [list(texts[start : start + self.shard_size]) for start in range(0, len(texts), self.shard_size)]
 
 
 @runtime_checkable
@@ -138,7 +131,16 @@ def _refuse_unequal(shards: Sequence[Shard]) -> None:
         )
 
 
-def _windows(corpus: Corpus, size: int) -> Iterator[list[str]]:
-    docs = corpus.docs()
-    while window := [doc.text for doc in islice(docs, size)]:
-        yield window
+class _Windows:
+    """The windows of a corpus that are wanted, with their numbers; `count` is that of all after they were read."""
+
+    def __init__(self, corpus: Corpus, size: int, wanted: Callable[[int], bool]) -> None:
+        self._corpus, self._size, self._wanted = corpus, size, wanted
+        self.count = 0
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        docs, self.count = self._corpus.docs(), 0
+        while window := [doc.text for doc in islice(docs, self._size)]:
+            number, self.count = self.count, self.count + 1
+            if self._wanted(number):
+                yield number, window

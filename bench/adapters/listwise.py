@@ -7,7 +7,7 @@ of 20 passages, moved by 10.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from bench.adapters.language_model import LanguageModel
 from bench.collection import Doc, Query
 from bench.files import digest
+from bench.retriever import Sent
 
 _QUESTION = """Below are {count} passages, each with a number in square brackets. Order them by how well they answer
 the question, whatever their language, the best first.
@@ -56,6 +57,15 @@ class ListwiseReranker:
     def asks(self) -> str:
         """The address of the language model."""
         return self.model.endpoint.address.stored
+
+    @property
+    def spent(self) -> Mapping[str, int]:
+        """What the language model was asked so far."""
+        return self.model.spent
+
+    def sent(self, query: Query, docs: Sequence[Doc]) -> Sent:
+        """The question about these documents."""
+        return Sent(self._question(query, docs))
 
     def score_all(self, pairs: Sequence[tuple[Query, Sequence[Doc]]]) -> list[list[float]]:
         """A score for every document, query by query."""

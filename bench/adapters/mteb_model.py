@@ -11,8 +11,9 @@ import numpy as np
 
 from bench.adapters.memory import batch_in_memory
 from bench.adapters.mteb_registry import Registered, quiet
+from bench.adapters.watched import watched
 from bench.encoding import BatchLimits, Side, TokenCount, unit_length
-from bench.retriever import Vectors
+from bench.retriever import Sent, Vectors
 from bench.weights import Located, version
 
 VERSION = 1
@@ -48,23 +49,12 @@ class MtebEncoder:
 
     def rendered(self, text: str, side: Side) -> str:
         """The text as the tokenizer got it, specials included; the bare text where no tokenizer can be watched."""
+        return self.sent(text, side).text
+
+    def sent(self, text: str, side: Side) -> Sent:
+        """The same with the number of its tokens and their limit."""
         inner: Any = getattr(self._model, "model", None)
-        if not (hasattr(inner, "preprocess") and hasattr(inner, "tokenizer")):
-            return text
-        seen: list[str] = []
-        original = inner.preprocess
-
-        def watched(*arguments: Any, **options: Any) -> Any:
-            features = original(*arguments, **options)
-            seen.extend(inner.tokenizer.batch_decode(features["input_ids"]))
-            return features
-
-        inner.preprocess = watched
-        try:
-            self._encode([text], side)
-        finally:
-            del inner.preprocess
-        return seen[0] if seen else text
+        return watched(inner, lambda: self._encode([text], side)) or Sent(text)
 
     def environment(self) -> dict[str, Any]:
         """Versions and device that the vectors were made with."""

@@ -10,9 +10,11 @@ import numpy as np
 
 from bench.adapters.memory import batch_in_memory
 from bench.adapters.mteb_registry import Registered, silent
+from bench.adapters.watched import watched
 from bench.collection import Doc, Query
 from bench.encoding import OutOfMemory
 from bench.errors import StoppedError
+from bench.retriever import Sent
 from bench.weights import Located, version
 
 _BATCH = 32
@@ -37,9 +39,17 @@ class MtebReranker:
         """A score for every document, query by query: higher is more relevant."""
         return [self._scores(query.text, [doc.text for doc in docs]) for query, docs in pairs]
 
+    def sent(self, query: Query, docs: Sequence[Doc]) -> Sent:
+        """The pair of the query and the first document as the tokenizer gives it."""
+        text = docs[0].text
+        found = watched(getattr(self._model, "model", None), lambda: self._predicted(query.text, [text]))
+        return found or Sent(f"{query.text} {text}")
+
     def environment(self) -> dict[str, Any]:
-        """Versions that the scores were made with."""
-        return {name: version(name) for name in ("mteb", "sentence-transformers", "transformers", "torch")}
+        """Versions and device that the scores were made with."""
+        names = ("mteb", "sentence-transformers", "transformers", "torch")
+        device = str(getattr(getattr(self._model, "model", None), "device", self._device or "unknown"))
+        return {name: version(name) for name in names} | {"device": device.partition(":")[0]}
 
     def _scores(self, query: str, texts: list[str]) -> list[float]:
         while texts:

@@ -12,7 +12,7 @@ import numpy as np
 from bench.collection import Corpus, Doc, Query
 from bench.errors import StoppedError
 from bench.ranking import Ranking, Run, rank
-from bench.retriever import Remarks, Reranker, Retriever, search_batches
+from bench.retriever import Counts, Placed, Remarks, Reranker, Retriever, search_batches
 from bench.watch import Watch
 
 # Texts held at once: the corpus is read once for so many, whatever the number of queries.
@@ -39,8 +39,10 @@ class Reranking:
         return (self.first,)
 
     def stage(self) -> dict[str, Any]:
-        """What the re-ranker is, and what it says of its work."""
-        return {"reranker": self.reranker.recipe(), "depth": self.depth}
+        """What the re-ranker is, where it works, and what it asked of an endpoint."""
+        placed = {"environment": self.reranker.environment()} if isinstance(self.reranker, Placed) else {}
+        spent = {"spent": dict(self.reranker.spent)} if isinstance(self.reranker, Counts) else {}
+        return {"reranker": self.reranker.recipe(), "depth": self.depth} | placed | spent
 
     def index(self, corpus: Corpus, workdir: Path) -> None:
         """Index the corpus in the first stage."""

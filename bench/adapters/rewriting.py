@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.adapters.language_model import LanguageModel
-from bench.collection import Corpus, Query
+from bench.collection import Corpus, Doc, Query
 from bench.files import digest
 from bench.ranking import Run
-from bench.retriever import Retriever, search_batches
+from bench.retriever import Retriever, Sent, search_batches
 from bench.watch import Watch
 
 PASSAGE = """Write one short passage, in the language of the question, that answers it. Reply with the passage alone.
@@ -53,11 +53,17 @@ class LanguageModelRewriter:
         """The address of the language model."""
         return self.model.endpoint.address.stored
 
+    def sent(self, query: Query, docs: Sequence[Doc]) -> Sent:
+        """The question about a query, whatever the documents, those being in English."""
+        return Sent(self._question(query, "en"))
+
+    def _question(self, query: Query, language: str) -> str:
+        # Not str.format: braces in a query are the user's text.
+        return self.question.replace("{language}", language).replace("{query}", query.text)
+
     def rewrite(self, queries: Sequence[Query], language: str) -> list[Query]:
         """The queries under their own ids; `language` is that of the documents."""
-        # Not str.format: braces in a query are the user's text.
-        asked = [self.question.replace("{language}", language).replace("{query}", query.text) for query in queries]
-        replies = self.model.answers(asked)
+        replies = self.model.answers([self._question(query, language) for query in queries])
         return [
             Query(query.id, _filled(self.form, query.text, reply))
             for query, reply in zip(queries, replies, strict=True)

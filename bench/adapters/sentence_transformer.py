@@ -7,47 +7,35 @@ Texts reach the library with the exact prompt; cosine similarity is the inner pr
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
-import numpy as np
-
-from bench.adapters.complete import nothing_made_up, parts, refuse_incomplete
+from bench.adapters.complete import parts, refuse_incomplete
 from bench.adapters.families import DENSE, Family
-from bench.adapters.memory import batch_in_memory, is_full
+from bench.adapters.loaded import Settings, loaded, refuse_absent_backend
+from bench.adapters.memory import batch_in_memory
 from bench.adapters.own_prompts import own_prompts
-from bench.adapters.remote_code import UNTRUSTED, code_options
+from bench.adapters.tokenised import Features, Row, TokenisedTexts, Tokeniser
 from bench.encoding import BatchLimits, Side, TokenCount
-from bench.errors import InputError, MissingError, StoppedError
+from bench.errors import InputError
 from bench.forms import SINGLE
-from bench.model import Lengths, Sides
 from bench.weights import Located, version
 
 VERSION = 1
 """Of this adapter: raised when it would make other vectors of the same texts."""
+
+_LOADING = Lock()  # Whoever needs a model first loads it, be it the thread that works ahead.
 
 # Tokens a batch, padding included: on a CPU small batches stay in its caches, on a GPU large ones fill it.
 _CPU_LIMITS = BatchLimits(tokens=4096, texts=64)
 _GPU_LIMITS = BatchLimits(tokens=65536, texts=512)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a card or an option says of how to encode; None is the model's own.
-
-    `remote_code` says which trusted code runs: commits by repository, or `.` for the folder's own files.
-    """
-
-    prompts: Sides | None = None
-    pooling: str | None = None
-    similarity: str | None = None
-    max_length: Lengths = field(default_factory=Lengths)
-    dtype: str = "float32"
-    device: str | None = None
-    trust_remote_code: bool = False
-    remote_code: dict[str, Any] | None = None
+__all__ = ["SentenceTransformerEncoder", "Settings"]
 
 
 class SentenceTransformerEncoder:
@@ -61,8 +49,10 @@ class SentenceTransformerEncoder:
     def __init__(self, weights: Located, settings: Settings, family: Family = DENSE) -> None:
         refuse_incomplete(weights)
         family.refuse_without_head(weights)
+        refuse_absent_backend(weights, settings)
         self._weights, self._settings, self._family = weights, settings, family
         self.form = family.form
+        self._features, self._lock = Features(), Lock()
         own = weights.config("config_sentence_transformers.json")
         prompts = own_prompts(weights)
         self._prompts = settings.prompts or prompts
@@ -92,8 +82,8 @@ class SentenceTransformerEncoder:
             "similarity": self._similarity,
             "dtype": self._settings.dtype,
             "stored": "float32",
-            "backend": "torch",
-            "attention": "default",
+            "backend": self._settings.backend,
+            "attention": self._settings.attention or "default",
         } | ({"remote_code": self._settings.remote_code} if self._settings.remote_code else {})
 
     @property
@@ -106,16 +96,49 @@ class SentenceTransformerEncoder:
         stated += [config.get(key) for key in ("hidden_size", "d_model", "dim")]
         return next((number for number in stated if isinstance(number, int)), None)
 
+    def reference(self) -> SentenceTransformerEncoder | None:
+        """The same model in float32 as the library has it by itself; None where this is it."""
+        plain = replace(self._settings, dtype="float32", attention=None, backend="torch")
+        return None if plain == self._settings else SentenceTransformerEncoder(self._weights, plain, self._family)
+
+    @property
+    def bytes_in_float32(self) -> int:
+        """What its weights take in float32, as far as the files tell."""
+        files = [p.stat().st_size for p in self._weights.folder.rglob("*") if p.suffix in (".safetensors", ".bin")]
+        stored = str(
+            self._weights.config("config.json").get("dtype") or self._weights.config("config.json").get("torch_dtype")
+        )
+        return sum(files) * (2 if stored.endswith("16") else 1)
+
     def prompt(self, side: Side) -> str:
         """The exact text put before every text of that side."""
         return self._prompts.query if side == "query" else self._prompts.document
 
     def encode(self, texts: Sequence[str], side: Side, language: str) -> Any:
         """One forward pass over the texts, in the form of the family."""
+        return self._passed(list(texts), side)
+
+    def prepare(self, texts: Sequence[str], side: Side) -> TokenisedTexts:
+        """The texts tokenised, for batches of them to be encoded without doing it again."""
+        tokeniser = self._tokeniser(side)
+        rows = tokeniser.rows(texts)
+        return TokenisedTexts(texts, rows, tokeniser.count(rows), lambda some, own: self.encode_tokens(some, own, side))
+
+    def encode_tokens(self, texts: list[str], rows: list[Row], side: Side) -> Any:
+        """`encode`, given the tokens of the texts."""
+        with self._handed(self._tokeniser(side), side, dict(zip(texts, rows, strict=True))):
+            return self._passed(texts, side)
+
+    def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount:
+        """By the model's own tokenizer, prompt and specials included."""
+        tokeniser = self._tokeniser(side)
+        return tokeniser.count(tokeniser.rows(texts))
+
+    def _passed(self, texts: list[str], side: Side) -> Any:
         encode = self.model.encode_query if side == "query" else self.model.encode_document
         with batch_in_memory(self._weights.name):
             vectors = encode(
-                list(texts),
+                texts,
                 prompt=self.prompt(side),
                 batch_size=max(1, len(texts)),
                 show_progress_bar=False,
@@ -123,22 +146,29 @@ class SentenceTransformerEncoder:
             )
         return self._family.convert(vectors, self._similarity)
 
-    def count_tokens(self, texts: Sequence[str], side: Side) -> TokenCount:
-        """By the model's own tokenizer, prompt and specials included."""
-        tokenizer = self.model.tokenizer
-        rows = tokenizer([self.prompt(side) + text for text in texts], truncation=False)["input_ids"]
-        limit = self._effective_limit(side)
-        lengths = np.array([min(len(row), limit) for row in rows], dtype=np.int64)
-        own = getattr(tokenizer, "unk_token_id", None)
-        unknown_id: int = -1 if own is None else own
-        specials = set(tokenizer.all_special_ids) - {unknown_id}
-        unknown = sum(_before_cut(row, limit, specials).count(unknown_id) for row in rows)
-        return TokenCount(lengths, sum(len(row) > limit for row in rows), unknown)
+    @contextmanager
+    def _handed(self, tokeniser: Tokeniser, side: Side, rows: dict[str, Row]) -> Iterator[None]:
+        """Inside, the library is given these tokens of texts where it would make its own."""
+        model = self.model
+        own = model.preprocess
+
+        def preprocess(inputs: Sequence[str], **options: Any) -> Any:
+            return self._features.of(tokeniser, side, [rows[text] for text in inputs], lambda: own(inputs, **options))
+
+        model.preprocess = preprocess
+        try:
+            yield
+        finally:
+            del model.preprocess
+
+    def _tokeniser(self, side: Side) -> Tokeniser:
+        return Tokeniser(self.model.tokenizer, self.prompt(side), self._effective_limit(side), self._lock)
 
     def rendered(self, text: str, side: Side) -> str:
         """The text as the model sees it, specials included, truncated as it is."""
         model, task = self.model, side
-        features = model.preprocess([text], prompt=self.prompt(side), task=task)
+        with self._lock:
+            features = model.preprocess([text], prompt=self.prompt(side), task=task)
         return str(model.tokenizer.decode(features["input_ids"][0]))
 
     @property
@@ -165,61 +195,8 @@ class SentenceTransformerEncoder:
     @cached_property
     def model(self) -> Any:
         """The library's model, loaded at its first use."""
-        import sentence_transformers
-        import torch
-        from transformers.utils import logging
-
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        settings = self._settings
-        code = code_options(settings.remote_code)
-        try:
-            with nothing_made_up(self._weights.name):
-                model = getattr(sentence_transformers, self._family.library)(
-                    str(self._weights.folder),
-                    device=settings.device,
-                    trust_remote_code=settings.trust_remote_code,
-                    local_files_only=True,
-                    model_kwargs={"dtype": getattr(torch, settings.dtype), **code},
-                    config_kwargs=code,
-                )
-        except MissingError:
-            raise
-        except Exception as error:  # tokenizers and safetensors raise nothing more special for a damaged file
-            if is_full(error):
-                raise StoppedError(f"{self._weights.name}: there is not enough memory for these weights") from error
-            if "trust_remote_code" in str(error) and not settings.trust_remote_code:
-                raise InputError(f"{self._weights.name}: {UNTRUSTED}") from error
-            raise MissingError(f"{self._weights.name}: cannot load these weights: {error}") from error
-        self._set_pooling(model)
-        self._set_lengths(model)
-        return model
-
-    def _set_pooling(self, model: Any) -> None:
-        """The card's pooling in the place of the folder's own."""
-        from sentence_transformers.sentence_transformer.modules import Pooling
-
-        wanted = self._settings.pooling
-        if wanted is None:
-            return
-        places = [i for i, module in enumerate(model) if isinstance(module, Pooling)]
-        if not places:
-            raise InputError(f"{self._weights.name}: its card says `pooling: {wanted}`, and the model has no pooling")
-        for i in places:
-            if model[i].pooling_mode != wanted:
-                model[i] = Pooling(model[i].embedding_dimension, wanted, model[i].include_prompt)
-
-    def _set_lengths(self, model: Any) -> None:
-        """The card's lengths in the place of the folder's; a side that the card leaves out keeps its own."""
-        lengths = self._settings.max_length
-        both = lengths.query is not None and lengths.query == lengths.document
-        if both:
-            model.max_seq_length = lengths.query
-        for name, limit in (("query_length", lengths.query), ("document_length", lengths.document)):
-            if limit is not None and hasattr(model[0], name):
-                setattr(model[0], name, limit)
-            elif limit is not None and not both:
-                raise InputError(f"{self._weights.name}: its card gives the sides different lengths; the model has one")
+        with _LOADING:
+            return self.__dict__.get("model") or loaded(self._weights, self._settings, self._family.library)
 
     def _limit(self, side: Side) -> int | None:
         """The limit that card or folder state, None where only the architecture limits."""
@@ -253,11 +230,3 @@ class SentenceTransformerEncoder:
         config = self._weights.config("config.json")
         causal = any(name.endswith("ForCausalLM") for name in (config.get("architectures") or [])[:1])
         return "lasttoken" if causal and config.get("is_causal", True) else "mean"
-
-
-def _before_cut(row: list[int], limit: int, specials: set[int]) -> list[int]:
-    """The text's tokens that are left at a limit: specials at the end keep their place when a text is cut."""
-    if len(row) <= limit:
-        return row
-    tail = next((i for i, token in enumerate(reversed(row)) if token not in specials), 0)
-    return row[: limit - tail]

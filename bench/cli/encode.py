@@ -18,12 +18,17 @@ _PLANNED = (
     "weights",
     "device",
     "dtype",
+    "attention",
     "data",
     "cache",
     "cards",
     "shard_size",
     "allow_unpinned",
     "allow_pickle",
+    "engine",
+    "address",
+    "workers",
+    "vectors",
 )
 
 
@@ -31,8 +36,10 @@ _PLANNED = (
 @options.model
 @options.task
 @click.option("--part", metavar="I/N", required=True, help="Which of N parts, from 1; 1/1 is all of it.")
-@options.combined(options.languages, options.split, options.weights, options.device, options.dtype)
-@options.combined(options.shard_size, options.allow_unpinned, options.trust_remote_code, options.allow_pickle)
+@options.combined(options.languages, options.split, options.weights, options.device, options.dtype, options.attention)
+@options.combined(options.vectors, options.shard_size)
+@options.combined(options.allow_unpinned, options.trust_remote_code, options.allow_pickle)
+@options.combined(options.engine, options.address, options.workers)
 @options.combined(options.data, options.cache, options.cards, options.offline, options.quiet, options.as_json)
 def encode(models: tuple[str, ...], tasks: tuple[str, ...], part: str, **given: Any) -> None:
     """Fill a share of the vector store, on as many machines as share a cache folder.

@@ -91,19 +91,22 @@ def show(model: str, cards: Path | None, as_json: bool) -> None:
 @options.combined(options.trust_remote_code, options.allow_pickle)
 @options.combined(options.cards, options.offline, options.as_json)
 def verify(model: str, cards: Path | None, as_json: bool, **given: Any) -> None:
-    """Load a model, encode one pair of texts, and show what was sent and what came back."""
+    """Load a model, give it one pair of texts, and show what was sent and what came back."""
     from bench.cli.verified import print_verified
     from bench.system import Options, resolve
+    from bench.system.verify import of_stage
     from bench.system.verify import verify as look
     from bench.weights import folders_of
 
     asked = Options(weights=folders_of(given.pop("weights")), **given)
-    system = resolve(model, Registry(cards), asked)
-    encoders = look(system)
+    registry = Registry(cards)
+    system = resolve(of_stage(model, registry), registry, asked)
+    looked = look(system)
     if as_json:
-        print_json({"model": system.name, "unresolved": system.unresolved, "encoders": encoders})
+        encoders, stages = ([row for row in looked if (key in row)] for key in ("sides", "pair"))
+        print_json({"model": system.name, "unresolved": system.unresolved, "encoders": encoders, "stages": stages})
     else:
-        print_verified(system.name, system.unresolved, encoders)
+        print_verified(system.name, system.unresolved, looked)
 
 
 def _fields(card: Model, weights: Whereabouts) -> Iterator[tuple[str, str | Sequence[str]]]:

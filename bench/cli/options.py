@@ -38,10 +38,20 @@ split = click.option("--split", metavar="S", help="Another split than the card's
 weights = click.option(
     "--weights", metavar="DIR[,DIR]", help="Weights in place of the card's; of two, the first encodes the queries."
 )
-device = click.option("--device", metavar="D", help="Where the model runs: cpu, cuda, cuda:1, ..")
+device = click.option("--device", metavar="D[,D]", help="Where the model runs: cpu, cuda, or several: cuda:0,cuda:1.")
 dtype = click.option(
     "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), metavar="T",
     help="float32, bfloat16 or float16, as the model's card allows.",
+)  # fmt: skip
+vectors = click.option(
+    "--vectors", metavar="V", help="Store documents as float16, int8, binary, dims=N or dims=N,int8: a variant by name."
+)
+index = click.option(
+    "--index", metavar="F", help="An approximate index of FAISS, such as 'IVF256,Flat?nprobe=16'; never ranked."
+)
+attention = click.option(
+    "--attention", type=click.Choice(["sdpa", "eager", "flash_attention_2"]), metavar="A",
+    help="sdpa, eager or flash_attention_2, in place of the library's choice.",
 )  # fmt: skip
 shard_size = click.option(
     "--shard-size", type=click.IntRange(min=1), metavar="N", help="Texts encoded and stored together: 2048."
@@ -51,6 +61,14 @@ allow_unpinned = click.option(
 )
 trust_remote_code = click.option("--trust-remote-code", is_flag=True, help="Let a model's own code run.")
 allow_pickle = click.option("--allow-pickle", is_flag=True, help="Read weights that are pickled: they can run code.")
+engine = click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+    help="Who encodes and searches: this process, or workers of Ray; the numbers are the same.",
+)  # fmt: skip
+address = click.option("--address", metavar="HOST:PORT", help="A running cluster of Ray; else one is started here.")
+workers = click.option(
+    "--workers", type=int, metavar="N", help="Of Ray: one a GPU or, where there is none, one a machine."
+)
 max_memory = click.option(
     "--max-memory", metavar="SIZE", help="Search within so much, such as 2GB; what needs more is refused."
 )

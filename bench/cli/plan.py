@@ -12,8 +12,8 @@ from bench.cli.output import note, print_json, say
 from bench.errors import BenchError, InputError
 
 _PLANNED = (
-    *("split", "k", "weights", "device", "dtype", "data", "cache", "cards", "shard_size", "trust_remote_code"),
-    *("max_memory", "max_disk", "allow_pickle"),
+    *("split", "k", "weights", "device", "dtype", "attention", "data", "cache", "cards", "shard_size"),
+    *("trust_remote_code", "max_memory", "max_disk", "allow_pickle", "vectors"),
 )
 
 
@@ -22,7 +22,8 @@ _PLANNED = (
 @options.task
 @options.combined(options.languages, options.split)
 @click.option("--k", type=click.IntRange(min=1), metavar="N", help="Documents to retrieve for each query.")
-@options.combined(options.weights, options.device, options.dtype, options.shard_size)
+@options.combined(options.weights, options.device, options.dtype, options.attention)
+@options.combined(options.vectors, options.shard_size)
 @options.combined(options.max_memory, options.max_disk)
 @click.option("--price-per-hour", type=click.FloatRange(min=0), metavar="X", help="What an hour of this machine costs.")
 @click.option("--currency", metavar="C", help="Of that price: USD.")

@@ -13,9 +13,9 @@ from bench.errors import BenchError
 
 # Options that a plan takes as they are given.
 _PLANNED = (
-    *("split", "k", "weights", "device", "dtype", "data", "cache", "cards", "output", "limit_docs"),
+    *("split", "k", "weights", "device", "dtype", "attention", "data", "cache", "cards", "output", "limit_docs"),
     *("shard_size", "seed", "drop_self", "note", "allow_unpinned", "trust_remote_code"),
-    *("max_memory", "max_disk", "latency", "allow_pickle"),
+    *("max_memory", "max_disk", "latency", "allow_pickle", "engine", "address", "workers", "vectors", "index"),
 )
 
 
@@ -28,13 +28,15 @@ _PLANNED = (
 @click.option("--measures", multiple=True, metavar="M,..", help="Instead of the task card's; the main one first.")
 @options.weights
 @options.device
-@options.dtype
+@options.combined(options.dtype, options.attention)
 @click.option(
     "--limit-docs", type=click.IntRange(min=1), metavar="N", help="A sample: all that is judged, and others up to N."
 )
+@options.combined(options.vectors, options.index)
 @options.shard_size
 @options.max_memory
 @options.max_disk
+@options.combined(options.engine, options.address, options.workers)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of a sample and of a model.")
 @click.option("--note", metavar="TEXT", help="Explain this run's flags: kept and shown with its numbers.")
 @click.option("--drop-self", is_flag=True, help="With path:DIR: no query finds the document that has its id.")

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.cli.output import console, plain
-from bench.summary import unexplained
+from bench.summary import is_approximate, searched_name, unexplained
 
 _PIPE = 120  # Columns of a table that goes into a file or a pipe.
 _GAP = 3  # What rich adds to the width of a column: padding and a blank rule.
@@ -36,11 +36,12 @@ class Line:
     flagged: frozenset[str]
     rank: int | None = None
     trained: str = ""
+    approximate: bool = False
 
     @property
     def apart(self) -> bool:
         """Whether it stands below the line, out of every comparison."""
-        return self.partial is not None or bool(self.flagged)
+        return self.partial is not None or bool(self.flagged) or self.approximate
 
 
 def lines_of(results: Iterable[Mapping[str, Any]], measure: str) -> list[Line]:
@@ -50,7 +51,8 @@ def lines_of(results: Iterable[Mapping[str, Any]], measure: str) -> list[Line]:
         values = {code: block.get(measure) for code, block in result["languages"].items()}
         known, of = sum(value is not None for value in values.values()), result["mean"]["of"]
         line = Line(
-            name=plain(result["model"]),
+            name=plain(searched_name(result)),
+            approximate=is_approximate(result),
             values=values,
             mean=result["mean"].get(measure),
             partial=None if known == of else f"{known}/{of}",
@@ -175,6 +177,8 @@ def _remarks(lines: Sequence[Line]) -> Iterator[str]:
         yield "(.) the cut is not below the number of documents: the cell says nothing"
     if any(line.flagged & set(line.values) for line in lines):
         yield "! improbable, see the flags: look before believing; such results are not ranked"
+    if any(line.approximate for line in lines):
+        yield "~ searched by an approximate index: see the notes for what it lost; such results are not ranked"
     if any(line.trained for line in lines):
         yield "t: trained on the task's data or a relative; i: made from such a model; ?: unknown (--json has sources)"
     if any(line.partial for line in lines):

@@ -18,7 +18,7 @@ from bench.leaderboard import entries
 from bench.leaderboard.releases import Release, frozen_files, read_release
 from bench.leaderboard.training import TrainingData, with_contamination
 from bench.measure import Measure
-from bench.summary import result_of, unexplained
+from bench.summary import is_approximate, result_of, unexplained
 
 KINDS = ("measured", "reported", "imported")
 Result = dict[str, Any]
@@ -119,6 +119,8 @@ def why_unranked(result: Mapping[str, Any], measure: str) -> str | None:
     known = [subset for subset, row in rows.items() if row.get(measure) is not None]
     if result.get("sample"):
         return "a sample"
+    if is_approximate(result):
+        return f"approximate search: {result['index']}"
     if len(known) != of or not known:
         return f"partial {len(known)}/{of}"
     if any(measure in row["saturated"] for row in rows.values() if "saturated" in row):

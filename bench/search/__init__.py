@@ -26,7 +26,7 @@ from bench.idtable import Ids
 from bench.retriever import Progress
 from bench.search.blocks import Shards, Source
 from bench.search.exact import Pairs, best, joined, score_pairs
-from bench.search.scan import Scan, room
+from bench.search.scan import Scan, Tiles, room
 from bench.search.ties import Ties
 from bench.search.whole import Whole
 
@@ -54,13 +54,16 @@ def search(
     memory: int = MEMORY,
     query_block: int | None = None,
     progress: Progress | None = None,
+    tiles: Callable[[NDArray[np.float32]], Tiles] | None = None,
 ) -> list[Found]:
     """The exact top k of each query, in the one order: score descending as float32, then document id descending.
 
     `queries` is (q, d); `shards` hold the documents' vectors in the order of `ids`. `query_block` queries go through
-    the corpus together (default: as many as `memory` allows). `progress` counts documents over all passes, except those
-    that thousands of ties at rank k make necessary. All documents are returned where there are no more than k. Raises
-    InputError (k, shapes, nothing to search), MissingError (files), StoppedError (NaN, infinity, beyond float32).
+    the corpus together (default: as many as `memory` allows). `tiles` makes the float32 products of the first pass, of
+    all of these queries at once (default: the processor, in threads; `bench.adapters.device`). `progress` counts
+    documents over all passes, except those that thousands of ties at rank k make necessary. All documents are returned
+    where there are no more than k. Raises InputError (k, shapes, nothing to search), MissingError (files), StoppedError
+    (NaN, infinity, beyond float32).
     """
     vectors = Shards(shards)
     _check(queries, vectors, ids, k, query_block)
@@ -69,7 +72,7 @@ def search(
     starts = range(0, len(queries), at_once)
     found: list[Found] = []
     with _threads() as (pool, workers):
-        corpus = _Corpus(vectors, ids, k, memory, pool, workers)
+        corpus = _Corpus(vectors, ids, k, memory, pool, workers, tiles)
         for turn, start in enumerate(starts):
 
             def report(done: int, before: int = turn * vectors.rows) -> None:
@@ -90,6 +93,7 @@ class _Corpus:
     memory: int
     pool: ThreadPoolExecutor
     workers: int
+    tiles: Callable[[NDArray[np.float32]], Tiles] | None = None
 
     def answer(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> list[Found]:
         """The top k of each of these queries."""
@@ -112,8 +116,8 @@ class _Corpus:
 
     def _top(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> Pairs:
         """The top k, all in one pass, and a second one for the queries with too many ties."""
-        cuts = self._cuts(len(queries))
-        scans = [Scan(queries[cut], self.k) for cut in cuts]
+        cuts = self._cuts(len(queries)) if self.tiles is None else [slice(0, len(queries))]
+        scans = [Scan(queries[cut], self.k, self.tiles(queries[cut]) if self.tiles else None) for cut in cuts]
         self._sweep(scans, queries, report)
         pairs = best(self._finalists(scans, queries, cuts), self.k, self.ids)
         crowded = np.flatnonzero(np.concatenate([scan.crowded for scan in scans]))

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.compact import unpack, width
 from bench.errors import InputError, MissingError, StoppedError
 
 Source = Path | NDArray[Any]
-"""A `.npy` file, or an array in memory: C order, shape (n, d), float32 or float16."""
+"""A `.npy` file, or an array in memory: C order, (n, d) of float32 or float16, or n records of `bench.compact.pack`."""
 
 _SPAN = 64 * 1024  # Candidates closer than this many bytes are read in one go: cheaper than a call for each.
 _PIECE = 1 << 20  # Bytes that are converted or measured at once, so that they stay in the processor's cache.
@@ -42,6 +43,11 @@ class _Shard(NamedTuple):
     dim: int
     dtype: np.dtype[Any]
     offset: int
+
+    @property
+    def row_bytes(self) -> int:
+        """What a row takes in the file."""
+        return self.dtype.itemsize * (1 if self.dtype.names else self.dim)
 
 
 class Shards:
@@ -144,18 +150,19 @@ class _Cursor:
     def _fill(self, index: int, skip: int, out: NDArray[np.float32]) -> None:
         shard = self._shards[index]
         if not isinstance(shard.source, Path):
-            out[:] = shard.source[skip : skip + len(out)]
+            unpack(shard.source[skip : skip + len(out)], out)
             return
         file = self._file(index, shard.source)
-        file.seek(shard.offset + skip * shard.dim * shard.dtype.itemsize)
+        file.seek(shard.offset + skip * shard.row_bytes)
         if shard.dtype == np.float32:
             _read_exactly(file, out, shard.source)
             return
-        step = max(1, _PIECE // (shard.dim * shard.dtype.itemsize))
+        step = max(1, _PIECE // (4 * shard.dim))
         for start in range(0, len(out), step):
-            raw = np.empty((min(step, len(out) - start), shard.dim), shard.dtype)
+            rows = min(step, len(out) - start)
+            raw = np.empty(rows if shard.dtype.names else (rows, shard.dim), shard.dtype)
             _read_exactly(file, raw, shard.source)
-            out[start : start + step] = raw
+            unpack(raw, out[start : start + step])
 
     def _file(self, index: int, path: Path) -> FileIO:
         if self._open is None or self._open[0] != index:
@@ -213,7 +220,7 @@ def _read_header(path: Path) -> _Shard:
     shard = _checked(path, shape, dtype, offset)
     if fortran and shard.rows > 1 and shard.dim > 1:
         raise InputError(f"{path}: the vectors are stored in Fortran order; store them in C order")
-    if size < offset + shard.rows * shard.dim * dtype.itemsize:
+    if size < offset + shard.rows * shard.row_bytes:
         raise MissingError(f"{path}: the file ends before its last row; encode this shard again")
     return shard
 
@@ -224,10 +231,13 @@ def _describe(array: NDArray[Any]) -> _Shard:
 
 def _checked(source: Source, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int) -> _Shard:
     name = str(source) if isinstance(source, Path) else "an array"
+    packed = width(dtype)
+    if packed and len(shape) == 1:
+        return _Shard(source, shape[0], packed, dtype, offset)
     if len(shape) != 2 or shape[1] < 1:
         raise InputError(f"{name}: vectors must have the shape (rows, dimensions), found {shape}")
     if dtype not in _DTYPES:
-        raise InputError(f"{name}: vectors must be float32 or float16, found {dtype}")
+        raise InputError(f"{name}: vectors must be float32 or float16, or be packed by bench, found {dtype}")
     return _Shard(source, shape[0], shape[1], dtype, offset)
 
 

@@ -9,7 +9,7 @@ the query is `crowded` and is answered by `Ties`, which scores exactly as it goe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,9 @@ TILE = 2048  # Documents a matrix product: with 512 queries the result is 4 MiB 
 _LANES = 8  # Scores whose maximum is compared first: nearly always none of them is a candidate.
 _ROOM = 1024  # Candidates beyond k that a query may hold.
 _LOWEST = np.finfo(np.float32).min
+
+Candidates = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""Queries, ascending, documents, and their float32 scores, as three arrays of one length."""
 
 
 def error_bound(dim: int, query_norms: NDArray[np.float64], norm: float) -> NDArray[np.float64]:
@@ -44,11 +47,11 @@ def room(k: int) -> int:
 class Scan:
     """Some queries on their way through all blocks: `scan` each, then `finish`, then read `pairs` and `crowded`."""
 
-    def __init__(self, queries: NDArray[np.float32], k: int) -> None:
+    def __init__(self, queries: NDArray[np.float32], k: int, tiles: Tiles | None = None) -> None:
         count = len(queries)
         self.crowded = np.zeros(count, np.bool_)
         self.floor = np.full(count, -np.inf)  # k documents are known to have at least this exact score
-        self._tiles = Tiles(queries)
+        self._tiles = tiles or Tiles(queries)
         self._k = k
         self._held = np.zeros(count, np.intp)
         self._sift_at = np.full(count, k + 64)
@@ -58,12 +61,9 @@ class Scan:
     def scan(self, block: Block) -> None:
         """Keep what may be among the top k of the blocks so far."""
         error = self._tiles.error(block)
-        for tile in self._tiles.products(block):
-            bar = round_down(self.floor - error)
-            bar[self.crowded] = np.inf
-            queries, columns, approx = reaching(tile.scores, bar)
+        for queries, rows, approx in self._tiles.reaching(block, lambda: self._bar(error)):
             if len(queries):
-                self._add(queries, tile.first + columns, approx, error)
+                self._add(queries, rows, approx, error)
 
     def finish(self) -> None:
         """Drop what later documents have ruled out."""
@@ -73,6 +73,12 @@ class Scan:
         """The candidates of all queries that are not crowded: query numbers, ascending, and document rows."""
         places = _count_up(self._held, np.arange(len(self._held)) * self._rows.shape[1])
         return np.repeat(np.arange(len(self._held)), self._held), self._rows.reshape(-1)[places]
+
+    def _bar(self, error: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The float32 score that a document must reach to be a candidate; no more are held of the crowded queries."""
+        bar = round_down(self.floor - error)
+        bar[self.crowded] = np.inf
+        return bar
 
     def _add(
         self,
@@ -149,10 +155,17 @@ class Tiles:
             scores[:, len(documents) :] = -np.inf
             yield Tile(block.first + start, documents, scores)
 
+    def reaching(self, block: Block, bar: Callable[[], NDArray[np.float32]]) -> Iterator[Candidates]:
+        """The documents of a block that reach their query's bar, of at most `TILE` documents at a time.
 
-def reaching(
-    scores: NDArray[np.float32], bar: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        The bar is asked for again before each tile: what was yielded may have raised it.
+        """
+        for tile in self.products(block):
+            queries, columns, approx = reaching(tile.scores, bar())
+            yield queries, tile.first + columns, approx
+
+
+def reaching(scores: NDArray[np.float32], bar: NDArray[np.float32]) -> Candidates:
     """The scores that reach their query's bar: queries (ascending), columns, scores."""
     bar = np.maximum(bar, _LOWEST)  # finite, so that what fills the tile never reaches it
     lanes = scores.reshape(len(scores), _LANES, -1)

@@ -25,6 +25,8 @@ class Cell(NamedTuple):
         """A `td`. A missing number is a dash; a saturated one stands in brackets and has no colour."""
         if self.value is None:
             return f'<td class="no{extra}">–</td>'
+        if not self.marks and not self.title and self.more is None:
+            return f'<td class="h{scale.step(self.value)}{extra}">{number(self.value)}</td>'
         names = "" if SATURATED in self.marks else f"h{scale.step(self.value)}"
         for mark in self.marks:
             names += f" {mark}"

@@ -34,9 +34,8 @@ class Column:
         if len(self.subsets) == 1:
             row = rows.get(self.subsets[0])
             return row.get(measure) if row else None
-        values = [rows.get(subset, {}).get(measure) for subset in self.subsets]
-        known = [value for value in values if value is not None]
-        return math.fsum(known) / len(known) if len(known) == len(values) else None
+        values: list[Any] = [rows[subset].get(measure) if subset in rows else None for subset in self.subsets]
+        return None if None in values else math.fsum(values) / len(values)
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,12 @@ class Part:
     subsets: tuple[str, ...]
 
 
-def subsets_of(site: SiteData, task: str, results: Sequence[Result]) -> list[str]:
+def subsets_of(site: SiteData, task: str) -> list[str]:
     """All subsets of a task: those of its card in the card's order, then what else there is, sorted."""
+    return site.once(("subsets", task), lambda: _subsets_of(site, task, site.by_task[task]))
+
+
+def _subsets_of(site: SiteData, task: str, results: Sequence[Result]) -> list[str]:
     card = site.task_card(task)
     split = task.partition("@")[2]
     known = card.subsets_of(split or card.split) if card else ()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from bench.entry import Block, Entry
 from bench.errors import BenchError
-from bench.expression import parse_expression
+from bench.expression import Stored, parse_expression
 from bench.files import canonical_json
 from bench.measure import Measure
 from bench.model import Model
@@ -22,6 +22,7 @@ from bench.task import Task
 
 _TASK = re.compile(r"[a-z0-9._-]+|mteb:[A-Za-z0-9._-]+")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_FACTORY = re.compile(r"[A-Za-z0-9_,.()]+(\?[A-Za-z0-9_=.,]+)?")
 _OPTIONS = {"limit_docs", "drop_self", "allow_unpinned", "shard_size"}
 _DTYPES = ("float32", "bfloat16", "float16")
 
@@ -74,6 +75,7 @@ def _command(entry: Entry, codes: Sequence[str], task: Task | None, cards: Mappi
         words += ["--lang", ",".join(_matching(_WORD, code, "language") for code in codes)]
     words += _measures(entry, blocks[0], task)
     words += ["--k", str(_count(recipe.get("k"), "k"))]
+    words += _index(entry)
     words += _options(recipe)
     words += _weights(entry, blocks, cards, notes)
     words += _encoders(entry, blocks, cards)
@@ -123,6 +125,18 @@ def _measures(entry: Entry, block: Block, task: Task | None) -> list[str]:
     return ["--measures", ",".join(names)]
 
 
+def _index(entry: Entry) -> list[str]:
+    """`--index`, where search was not exact."""
+    index = entry.identity.get("index")
+    return [] if index == "exact" else ["--index", _matching(_FACTORY, index, "index")]
+
+
+def _own_card(entry: Entry, cards: Mapping[str, Model]) -> Model | None:
+    """The card of an entry's model, however its vectors are stored."""
+    tree = parse_expression(_printable(str(entry.identity["model"])))
+    return cards.get(str(tree.model if isinstance(tree, Stored) else tree))
+
+
 def _options(recipe: Mapping[str, Any]) -> Iterator[str]:
     options = recipe.get("options")
     if not isinstance(options, Mapping) or set(options) - _OPTIONS:
@@ -142,7 +156,7 @@ def _options(recipe: Mapping[str, Any]) -> Iterator[str]:
 
 def _weights(entry: Entry, blocks: Sequence[Block], cards: Mapping[str, Model], notes: list[str]) -> list[str]:
     """`--weights` with the folders' names, where the weights were the author's own folders."""
-    card = cards.get(entry.identity["model"])
+    card = _own_card(entry, cards)
     if card is None or (card.weights and (card.weights.hub or card.weights.package)):
         return []
     given = blocks[0]["recipe"].get("weights") or []
@@ -166,7 +180,7 @@ def _encoders(entry: Entry, blocks: Sequence[Block], cards: Mapping[str, Model])
     dtypes = {recipe["dtype"] for recipe in sides if recipe.get("dtype")}
     if len(dtypes) > 1:
         raise _Unfit("its encoders ran in several dtypes")
-    card = cards.get(entry.identity["model"])
+    card = _own_card(entry, cards)
     for dtype in dtypes:
         if dtype not in _DTYPES:
             raise _Unfit("its dtype is none that bench knows")

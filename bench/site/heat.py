@@ -22,8 +22,8 @@ class Scale(NamedTuple):
 
 
 def scale_of(values: Iterable[float]) -> Scale:
-    """From the 5th percentile to the largest value: a few broken cells would take the colours from all others."""
+    """From the lowest third to the largest value: cells that do not work would take the colours from all others."""
     ordered = sorted(values)
     if not ordered:
         return Scale(0.0, 1.0)
-    return Scale(round(ordered[len(ordered) // 20], 4), round(ordered[-1], 4))
+    return Scale(round(ordered[len(ordered) // 3], 4), round(ordered[-1], 4))

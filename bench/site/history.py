@@ -43,6 +43,16 @@ class Step(NamedTuple):
     def counted(self, kind: str) -> int:
         return sum(change.kind == kind for change in self.changes)
 
+    @property
+    def words(self) -> str:
+        """What is new in a few words: `2 new and 1 changed entries, 1 file`."""
+        if self.before is None:
+            return _many(self.systems, "entry", "entries")
+        counts = [f"{self.counted(kind)} {kind}" for kind in ("new", "changed", "gone") if self.counted(kind)]
+        entries = [f"{' and '.join(counts)} {'entry' if len(self.changes) == 1 else 'entries'}"] if counts else []
+        files = [_many(len(self.files), "file", "files")] if self.files else []
+        return ", ".join(entries + files) or "nothing"
+
 
 def steps_of(site: SiteData) -> list[Step]:
     """The board as it is, and its releases, the newest first; the board alone where it has none."""
@@ -83,6 +93,10 @@ def _changed(site: SiteData, change: Change) -> Changed:
         for key, (before, after) in row.items()
     ]
     return Changed(change.kind, change.task, change.model, page, _words(change), tuple(numbers))
+
+
+def _many(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _words(change: Change) -> str:

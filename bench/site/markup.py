@@ -10,6 +10,7 @@ from bench.site.cells import number
 from bench.site.columns import Column
 from bench.site.taskline import Line, Row
 from bench.site.tasktable import Section, Table
+from bench.summary import searched_name
 
 TRAINED = {"declared": "t", "inherited": "i", "unknown": "?", "no": ""}
 """Marks of what is said of training data, as `bench board show` has them."""
@@ -28,7 +29,8 @@ def width_class(table: Table) -> str:
     pieces = [piece for column in table.columns for piece in column.label.replace(" ", "-").split("-")]
     longest = max(map(len, pieces), default=0)
     covers = max((len(line.coverage) for section in table.sections for line in section.lines), default=0)
-    return ("w-s" if longest <= 4 else "w-m" if longest <= 6 else "w-l") + (" long" if covers > 5 else "")
+    width = "w-s" if longest <= 4 else "w-m" if longest <= 6 else "w-l"
+    return width + (" long" if covers > 5 else "") + (" ranged" if table.has_groups else "")
 
 
 def _head(table: Table, root: str) -> str:
@@ -38,8 +40,12 @@ def _head(table: Table, root: str) -> str:
     fixed += [("_groups", "Group", "who shares a letter cannot be told apart", "group")] if table.has_groups else []
     fixed += [("_mean", "mean", "unweighted mean over all subsets", "v mean")]
     cells = [_heading(code, escape(label), title, names) for code, label, title, names in fixed]
-    cells += [_heading(column.code, _label(column, root), column.title, "v") for column in table.columns]
+    cells += [_heading(column.code, _label(column, root), column.title, _kind(column)) for column in table.columns]
     return f"<thead><tr>{''.join(cells)}</tr></thead>"
+
+
+def _kind(column: Column) -> str:
+    return "v linked" if column.page else "v"
 
 
 def _heading(code: str, label: str, title: str, names: str) -> str:
@@ -93,7 +99,7 @@ def may_be(ranks: tuple[int, int] | None) -> str:
 
 
 def _name(row: Row, root: str) -> str:
-    name = str(row.result["model"])
+    name = searched_name(row.result)
     org, slash, rest = name.rpartition("/")
     plain = slash and not any(sign in name for sign in "(>: ")
     text = f'<span class="org">{escape(org)}/</span>{escape(rest)}' if plain else escape(name)

@@ -38,13 +38,12 @@ def csv_bytes(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([spreadsheet(name) for name in head])
     for row in rows:
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([value if value is None or type(value) is float else _cell(value) for value in row])
     return out.getvalue().encode()
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
+    """A value that csv does not write as it should: it has `None` as nothing and numbers in full."""
     if isinstance(value, bool):
         return "yes" if value else ""
     return repr(value) if isinstance(value, int | float) else spreadsheet(str(value))
@@ -63,7 +62,8 @@ def parquet_bytes(columns: Mapping[str, Any]) -> bytes:
 
     arrays = {name: arrow(column) if isinstance(column, list) else column for name, column in columns.items()}
     out = io.BytesIO()
-    pq.write_table(pa.table(arrays), out, compression="zstd")
+    # Without the schema of Arrow what `repeated` gives is text to every reader.
+    pq.write_table(pa.table(arrays), out, compression="zstd", store_schema=False)
     return out.getvalue()
 
 
@@ -71,12 +71,23 @@ def arrow(values: Sequence[Any]) -> Any:
     """An Arrow array: of strings where anything is a text or nothing is known, else of numbers or booleans."""
     import pyarrow as pa
 
-    known = [value for value in values if value is not None]
-    if not known or any(isinstance(value, str) for value in known):
+    kinds = set(map(type, values)) - {type(None)}
+    if not kinds or str in kinds:
         return pa.array([None if value is None else _utf8(str(value)) for value in values], pa.string())
     return pa.array(values)
 
 
+def repeated(values: Sequence[str | None], place: Any) -> Any:
+    """An Arrow array of the texts at `place`, an array of their indices; each text is held once."""
+    import numpy as np
+    import pyarrow as pa
+
+    codes = {text: code for code, text in enumerate(dict.fromkeys(text for text in values if text is not None))}
+    of_values = np.asarray([-1 if text is None else codes[text] for text in values], dtype=np.int32)
+    at = of_values[place]
+    return pa.DictionaryArray.from_arrays(pa.array(at, mask=at < 0), arrow(list(codes)))
+
+
 def _utf8(text: str) -> str:
     """A text with lone surrogates, which UTF-8 cannot say, as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -72,7 +72,7 @@ class Sides(NamedTuple):
 def sides_of(site: SiteData, task: str) -> Sides:
     """All systems of a task, in the order of its tables."""
     results = site.by_task[task]
-    subsets = subsets_of(site, task, results)
+    subsets = subsets_of(site, task)
     parts = parts_of(subsets) if len(subsets) > MOST else []
     columns = [Column(part.name, part.name, part.name, part.subsets) for part in parts] or plain_columns(subsets)
     measures = shown_measures(site, task)

@@ -170,7 +170,7 @@ def _detail(result: Result) -> str:
 
 def _on_task(site: SiteData, task: str, results: Sequence[Result]) -> OnTask:
     there = {code for result in results for code in result["languages"]}
-    subsets = [code for code in subsets_of(site, task, site.by_task[task]) if code in there]
+    subsets = [code for code in subsets_of(site, task) if code in there]
     groups = [lines_of(result, subsets, _sure(site, result, result["main_measure"]), results) for result in results]
     labels = [_label(result) for result in results]
     return OnTask(

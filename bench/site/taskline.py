@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from bench.leaderboard.reported import difference
@@ -36,6 +37,36 @@ class Row:
     def size(self) -> str:
         return size_text(self.traits.parameters)
 
+    @cached_property
+    def flags(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Those of its result, by language."""
+        return flags_by_language(self.result)
+
+    def under(self, measure: str) -> Facts:
+        """What holds under a measure on every page of a task; a task in parts has many."""
+        if measure not in self._facts:
+            self._facts[measure] = _facts(self.result, measure)
+        return self._facts[measure]
+
+    @cached_property
+    def _facts(self) -> dict[str, Facts]:
+        return {}
+
+
+class Facts(NamedTuple):
+    """A result under one measure: how many subsets have a value, which are saturated, and why it has no rank."""
+
+    known: int
+    saturated: frozenset[str]
+    reason: str | None
+
+
+def _facts(result: Result, measure: str) -> Facts:
+    rows = result["languages"]
+    known = sum(row.get(measure) is not None for row in rows.values())
+    saturated = frozenset(code for code, row in rows.items() if "saturated" in row and measure in row["saturated"])
+    return Facts(known, saturated, None if result["ranks"].get(measure) else why_unranked(result, measure))
+
 
 class Line(NamedTuple):
     """A row under one measure.
@@ -62,12 +93,13 @@ class Line(NamedTuple):
 def line_of(row: Row, measure: str, columns: Sequence[Column], sure: Sureness, measured: Sequence[Result]) -> Line:
     """The line of a row; `measured` are the measured results of its task, which a reported one is compared with."""
     result = row.result
-    flags = flags_by_language(result)
+    facts = row.under(measure)
     own = sure.get(result["identity"]) if result["kind"] == "measured" else None
     apart = apart_of(result, measured)
-    cells = tuple(_cell(result, measure, column, flags, own, apart) for column in columns)
-    of = result["mean"]["of"]
-    known = sum(row.get(measure) is not None for row in result["languages"].values())
+    if row.flags or own or apart:
+        cells = tuple(_cell(row, measure, column, own or {}, apart) for column in columns)
+    else:  # Nearly all of a large board: numbers and nothing else.
+        cells = tuple(Cell(column.value(result, measure), _saturated(facts, column)) for column in columns)
     mean = (own or {}).get("mean") or {}
     rank = result["ranks"].get(measure)
     return Line(
@@ -75,9 +107,9 @@ def line_of(row: Row, measure: str, columns: Sequence[Column], sure: Sureness, m
         rank,
         tuple(mean["ranks"]) if rank and mean.get("ranks") else None,
         " ".join(mean.get("groups") or ()) if rank else "",
-        None if rank else why_unranked(result, measure),
-        f"{known}/{of}",
-        _mean_cell(result, measure, mean, flags, apart),
+        facts.reason,
+        f"{facts.known}/{result['mean']['of']}",
+        _mean_cell(row, measure, mean, apart),
         cells,
     )
 
@@ -90,16 +122,10 @@ def apart_of(result: Mapping[str, Any], measured: Sequence[Mapping[str, Any]]) -
     return next((row for row in found if row is not None), {})
 
 
-def _mean_cell(
-    result: Result,
-    measure: str,
-    sure: Mapping[str, Any],
-    flags: Mapping[str, Sequence[Mapping[str, Any]]],
-    apart: Mapping[str, Any],
-) -> Cell:
+def _mean_cell(row: Row, measure: str, sure: Mapping[str, Any], apart: Mapping[str, Any]) -> Cell:
+    result = row.result
     value = result["mean"].get(measure)
-    of_all = [flag for code in ("mean", "all") for flag in flags.get(code, ())]
-    saturated = any(measure in row.get("saturated", ()) for row in result["languages"].values())
+    of_all = [flag for code in ("mean", "all") for flag in row.flags.get(code, ())]
     printed = (result.get("printed_mean") or {}).get(measure)
     texts = [*_said(sure), *map(flag_text, of_all)]
     if printed is not None and value is None:
@@ -109,32 +135,25 @@ def _mean_cell(
     more = apart.get("mean", {}).get(measure)
     if more is not None:
         texts.append(f"measured here: {more:+.4f} over {apart['over'][measure]}")
-    return Cell(value, (SATURATED if saturated else "") + flag_mark(of_all), "; ".join(texts), more)
+    saturated = SATURATED if row.under(measure).saturated else ""
+    return Cell(value, saturated + flag_mark(of_all), "; ".join(texts), more)
 
 
-def _cell(
-    result: Result,
-    measure: str,
-    column: Column,
-    flags: Mapping[str, Sequence[Mapping[str, Any]]],
-    sure: Sure | None,
-    apart: Mapping[str, Any],
-) -> Cell:
-    value = column.value(result, measure)
-    if value is None or (not flags and sure is None and not apart):
-        return Cell(value, _saturated(result, measure, column))
-    here = flags.get(column.code, ())
-    cell = (sure or {}).get("languages", {}).get(column.code) or {}
+def _cell(row: Row, measure: str, column: Column, sure: Sure, apart: Mapping[str, Any]) -> Cell:
+    value, saturated = column.value(row.result, measure), _saturated(row.under(measure), column)
+    here = row.flags.get(column.code, ())
+    if value is None or not (here or sure or apart):
+        return Cell(value, saturated)
+    cell = sure.get("languages", {}).get(column.code) or {}
     more = apart.get("languages", {}).get(column.code, {}).get(measure)
     texts = [*_said(cell), *map(flag_text, here)]
     if more is not None:
         texts.append(f"measured here: {more:+.4f}")
-    return Cell(value, _saturated(result, measure, column) + flag_mark(here), "; ".join(texts), more)
+    return Cell(value, saturated + flag_mark(here), "; ".join(texts), more)
 
 
-def _saturated(result: Result, measure: str, column: Column) -> str:
-    row = result["languages"].get(column.code) or {}
-    return SATURATED if not column.is_mean and measure in row.get("saturated", ()) else ""
+def _saturated(facts: Facts, column: Column) -> str:
+    return SATURATED if facts.saturated and not column.is_mean and column.code in facts.saturated else ""
 
 
 def _said(cell: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from bench.leaderboard.export.status import status_of
 from bench.site.columns import subsets_of
 from bench.site.data import Result, SiteData
 from bench.site.page import Page
-from bench.site.sheets import arrow, csv_bytes, json_bytes, parquet_bytes
+from bench.site.sheets import csv_bytes, json_bytes, parquet_bytes, repeated
 
 _FIRST = ("kind", "system", "model", "task", "split", "measure", "mean")
 _STATUS = (
@@ -21,7 +21,7 @@ _STATUS = (
 def task_files(site: SiteData, task: str) -> Iterator[Page]:
     """The table of a task: CSV, a column a language; JSON, the result objects; Parquet, a row a number."""
     stem, results = site.task_stem(task), site.by_task[task]
-    subsets = subsets_of(site, task, results)
+    subsets = subsets_of(site, task)
     head = (*_FIRST, *subsets, *_STATUS)
     yield Page(f"{site.folder}data/{stem}.csv", csv_bytes(head, _rows(site, results, subsets)))
     yield Page(f"{site.folder}data/{stem}.json", json_bytes(results))
@@ -52,7 +52,7 @@ def _status(site: SiteData, result: Result) -> dict[str, Any]:
 
 
 def _saturated(result: Mapping[str, Any], measure: str) -> list[str]:
-    return [code for code, row in result["languages"].items() if measure in row.get("saturated", ())]
+    return [code for code, row in result["languages"].items() if "saturated" in row and measure in row["saturated"]]
 
 
 def _columns(site: SiteData, results: Sequence[Result]) -> dict[str, Any]:
@@ -73,11 +73,11 @@ def _columns(site: SiteData, results: Sequence[Result]) -> dict[str, Any]:
             languages += [*rows, "mean"]
             measures += [measure] * (len(rows) + 1)
             values += [*(row.get(measure) for row in rows.values()), result["mean"].get(measure)]
-            full += [*(code in saturated for code in rows), bool(saturated)]
+            full += [*(code in saturated for code in rows), True] if saturated else [False] * (len(rows) + 1)
     place = np.asarray(owners, dtype=np.int64)
 
     def shared(name: str) -> Any:
-        return arrow([None if row[name] is None else str(row[name]) for row in fixed]).take(place)
+        return repeated([None if row[name] is None else str(row[name]) for row in fixed], place)
 
     head = {name: shared(name) for name in ("kind", "system", "model", "task", "split")}
     numbers = {"language": languages, "measure": measures, "value": values, "saturated": full}

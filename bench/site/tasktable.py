@@ -36,16 +36,13 @@ class Section(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Under one measure, all sections; `scale` is that of the colours of all of them."""
+    """Under one measure, all sections; `scale` is that of the colours of all of them, `has_groups`: of any line."""
 
     measure: str
     columns: tuple[Column, ...]
     sections: tuple[Section, ...]
     scale: Scale
-
-    @property
-    def has_groups(self) -> bool:
-        return any(line.groups for section in self.sections for line in section.lines)
+    has_groups: bool
 
     def data(self) -> dict[str, Any]:
         """For the script: the lines in order, and by the name of their row."""
@@ -115,7 +112,8 @@ def task_table(
         for cell in line.cells
         if cell.value is not None and SATURATED not in cell.marks
     ]
-    return Table(measure, tuple(columns), tuple(sections), scale_of(values))
+    has_groups = any(line.groups for section in sections for line in section.lines)
+    return Table(measure, tuple(columns), tuple(sections), scale_of(values), has_groups)
 
 
 def _section(

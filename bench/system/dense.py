@@ -5,10 +5,12 @@ The kind of a card says the family: `dense`, `sparse` or `late`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.adapters.complete import refuse_other_architecture
+from bench.adapters.devices import Devices, devices_of
 from bench.adapters.families import DENSE, LATE, LEARNED_SPARSE
 from bench.adapters.pickled import refuse_pickled
 from bench.adapters.remote_code import pinned_code, refuse_untrusted
@@ -38,6 +40,7 @@ def carded(context: Context, tree: Name, card: Model) -> System:
     # The name of a card that pins no commit does not say what was measured.
     pinned = card.weights is not None and (card.weights.hub is None or card.weights.revision is not None)
     own = pinned and options.weights is None and options.dtype in (None, card.dtypes[0])
+    own = own and options.attention in (None, card.attention)
     return encoder_system(str(tree), encoder, bare=own, cards=(card,), weights=weights)
 
 
@@ -99,10 +102,19 @@ def _encoder(context: Context, card: Model, weights: Located) -> TextEncoder:
         similarity=card.similarity,
         max_length=card.max_length,
         dtype=dtype,
-        device=context.options.device,
+        attention=context.options.attention or card.attention,
+        backend=card.backend,
         trust_remote_code=context.options.trust_remote_code,
         remote_code=pinned_code(weights, trusted=context.options.trust_remote_code, offline=context.options.offline),
     )
+    devices = devices_of(context.options.device)
+    if card.backend == "openvino" and devices not in ([None], ["cpu"]):
+        raise InputError(f"{card.name}: --device {context.options.device}: its backend openvino runs on the cpu alone")
+    copies = [_on_device(card, weights, replace(settings, device=device), head) for device in devices]
+    return copies[0] if len(copies) == 1 else Devices(copies)
+
+
+def _on_device(card: Model, weights: Located, settings: Settings, head: Any) -> TextEncoder:
     if head:
         from bench.adapters.bge_m3 import BgeM3Head
 

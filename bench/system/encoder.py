@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.encoding import TextEncoder
-from bench.forms import MULTI, SINGLE, SPARSE, Form, form_of
+from bench.forms import MULTI, SINGLE, SPARSE, Form, Single, form_of
 from bench.model import Model
 from bench.retriever import Retriever
 from bench.system.value import Setting, System
@@ -26,7 +26,15 @@ def encoder_system(
     def build(setting: Setting) -> Retriever:
         store = setting.temporary if unresolved else setting.store
         kind = retriever_of(encoder)
-        return kind(encoder, store, setting.watch, setting.query_language, setting.shard_size, setting.memory)
+        return kind(
+            encoder,
+            store,
+            setting.watch,
+            setting.query_language,
+            setting.shard_size,
+            setting.memory,
+            engine=setting.engine,
+        )
 
     identity = {"query": encoder.recipe("query"), "document": encoder.recipe("document")}
     return System(name, bare, identity, build, (encoder,), cards, unresolved, weights)
@@ -43,4 +51,5 @@ def retriever_of(encoder: TextEncoder) -> Callable[..., Retriever]:
         SPARSE: SparseRetriever,
         MULTI: LateRetriever,
     }
-    return kinds[form_of(encoder)]
+    form = form_of(encoder)
+    return kinds[SINGLE if isinstance(form, Single) else form]

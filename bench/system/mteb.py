@@ -46,7 +46,7 @@ def reranker(context: Context, name: str) -> tuple[Reranker, tuple[Located, ...]
         raise InputError(f"{where}: mteb has it as {' and '.join(entry.kinds)}: no cross-encoder")
     weights = _weights(context, entry, where, stage=True)
     task = task_metadata(context.task, context.instruction)
-    made = MtebReranker(entry, weights, task, context.options.device, _code(context, entry, weights, where))
+    made = MtebReranker(entry, weights, task, context.options.first_device, _code(context, entry, weights, where))
     return made, (weights,) if weights else (), _unresolved(entry, weights, where)
 
 
@@ -61,7 +61,7 @@ def _system(context: Context, tree: str, entry: Registered, card: Model | None) 
     task, code = task_metadata(context.task, context.instruction), _code(context, entry, weights, tree)
     return encoder_system(
         tree,
-        MtebEncoder(entry, weights, task, context.options.device, code),
+        MtebEncoder(entry, weights, task, context.options.first_device, code),
         bare=card is not None and context.options.weights is None,
         cards=(card,) if card else (),
         unresolved=_unresolved(entry, weights, tree),

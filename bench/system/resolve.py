@@ -6,11 +6,13 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from bench.compact import Compact
 from bench.errors import InputError, unknown
-from bench.expression import Call, Expression, Kind, Name, Staged, Weighted, leaves, parse_expression
+from bench.expression import Call, Expression, Kind, Name, Parsed, Staged, Stored, Weighted, leaves, parsed
 from bench.registry import Registry
 from bench.system.own import own_object
 from bench.system.value import Context, Options, System
+from bench.system.variant import has_vectors, refuse_without_vectors, searched, stored_as
 
 
 class Builder(NamedTuple):
@@ -31,7 +33,7 @@ class Builder(NamedTuple):
         return built
 
 
-_DTYPE, _WEIGHTS = frozenset({"dtype"}), frozenset({"weights"})
+_DTYPE, _WEIGHTS = frozenset({"dtype", "attention"}), frozenset({"weights"})
 
 CARDS = {
     "bm25": Builder("bench.system.lexical:bm25"),
@@ -67,6 +69,7 @@ FUNCTIONS = {
 STAGES = {
     "cross": Builder("bench.system.stages:cross", usage="a >> cross:NAME[100]"),
     "late": Builder("bench.system.stages:late", usage="a >> late:NAME[100]"),
+    "dense": Builder("bench.system.stages:dense", usage="a >> dense:NAME[100]"),
     "llm": Builder("bench.system.stages:listwise", usage="a >> llm:URL#MODEL[100]"),
     "prf": Builder("bench.system.stages:feedback", usage="m >> prf(3, alpha=0.4, beta=0.6)"),
     "rm3": Builder("bench.system.stages:words", usage="bm25 >> rm3(10, terms=10, original=0.5)"),
@@ -78,12 +81,19 @@ def resolve(
     model: Any, registry: Registry, options: Options, instruction: str | None = None, task: str | None = None
 ) -> System:
     """The system that an expression or a Python object is. Loads no weights, but looks that they are there."""
-    if not isinstance(model, str):
-        return own_object(model)
-    tree = parse_expression(model)
-    resolver = _Resolver(registry, options, instruction, task)
-    resolver.refuse_unused(tree)
-    return resolver.system(tree)
+    expression = parsed(model) if isinstance(model, str) else None
+    resolver = _Resolver(registry, options, instruction, task, expression)
+    if expression is None:
+        system = resolver.varied(own_object(model))
+    else:
+        resolver.refuse_unused(expression.tree)
+        system = resolver.system(expression.tree)
+    refuse_without_vectors(system, options)
+    return system
+
+
+class _Shown(InputError):
+    """A mistake that is shown at its place already."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,7 @@ class _Resolver:
     options: Options
     instruction: str | None
     task: str | None
+    expression: Parsed | None = None
 
     def refuse_unused(self, tree: Expression) -> None:
         """An option that no model of the expression takes would be passed over in silence: it is a mistake."""
@@ -101,9 +112,13 @@ class _Resolver:
         if self.options.dtype not in (None, "float32") and "dtype" not in takes:
             raise InputError(f"{tree}: --dtype {self.options.dtype}: no model in it has a dtype to choose")
 
+        if self.options.attention is not None and "attention" not in takes:
+            raise InputError(f"{tree}: --attention {self.options.attention}: no model in it has an attention to choose")
+
     @property
     def _special(self) -> bool:
-        return self.options.weights is not None or self.options.dtype not in (None, "float32")
+        asked = self.options.weights is not None or self.options.attention is not None
+        return asked or self.options.dtype not in (None, "float32")
 
     def _taken(self, leaf: Name | Kind) -> frozenset[str]:
         if isinstance(leaf, Kind):
@@ -112,7 +127,17 @@ class _Resolver:
         return CARDS[kind].takes if kind in CARDS else frozenset()
 
     def system(self, tree: Expression) -> System:
-        """The system that a part of an expression is."""
+        """The system that a part of an expression is; a mistake in it is shown at its place."""
+        try:
+            return self._system(tree)
+        except _Shown:
+            raise
+        except InputError as error:
+            if self.expression is None:
+                raise
+            raise _Shown(self.expression.shown(str(error), tree)) from error
+
+    def _system(self, tree: Expression) -> System:
         context = Context(self.registry, self.options, self.system, self.instruction, self.task)
         if isinstance(tree, Call):
             if tree.function not in FUNCTIONS:
@@ -122,6 +147,18 @@ class _Resolver:
             return self._staged(context, tree)
         if isinstance(tree, Weighted):
             raise InputError(f"{tree}: a weight has a meaning inside of sum(a*0.3, b*0.7) alone")
+        if isinstance(tree, Stored):
+            return self.varied(self._leaf(context, tree.model), Compact.parse(tree.vectors))
+        return self.varied(self._leaf(context, tree))
+
+    def varied(self, system: System, compact: Compact | None = None) -> System:
+        """A model with its vectors stored and searched as is said of it, else as the options say."""
+        wanted = compact or (self.options.vectors if has_vectors(system) else None)
+        stored = stored_as(system, wanted) if wanted and not wanted.plain else system
+        return searched(stored, self.options.index, self.options.first_device)
+
+    def _leaf(self, context: Context, tree: Name | Kind) -> System:
+        """The system that a model is."""
         if isinstance(tree, Kind):
             if tree.kind in STAGES and tree.kind not in KINDS:
                 raise InputError(f"{tree}: {tree.kind}: re-ranks what another model finds: {STAGES[tree.kind].usage}")

@@ -71,4 +71,4 @@ def _rewritten(context: Context, tree: Call, options: dict[str, str], question: 
     name = str(Call(tree.function, (parse_expression(first.name),), shown))
     identity = {"rewriter": rewriter.recipe(), "to": to, "of": first.identity}
     unresolved = unversioned(rewriter.model, stored(options["llm"]))
-    return combined(name, identity, build, (first,), unresolved=unresolved)
+    return combined(name, identity, build, (first,), unresolved=unresolved, stages=(rewriter,))

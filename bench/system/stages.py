@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.endpoint import stored
 from bench.errors import InputError
-from bench.expression import Staged, parse_expression
+from bench.expression import Kind, Name, Staged, parse_expression
 from bench.registry import Registry
 from bench.retriever import Reranker, Retriever
 from bench.system.options import given, number, whole
@@ -38,7 +38,7 @@ def cross(context: Context, tree: Staged) -> System:
     if code_of(weights) and not options.trust_remote_code:
         raise InputError(f"{weights.name}: {UNTRUSTED}")
     code = pinned_code(weights, trusted=options.trust_remote_code, offline=options.offline)
-    reranker = CrossEncoderReranker(weights, max_length=length, device=options.device, code=code)
+    reranker = CrossEncoderReranker(weights, max_length=length, device=options.first_device, code=code)
     return reranked(context, tree, reranker, name, (weights,))
 
 
@@ -65,11 +65,40 @@ def _card_of_kind(registry: Registry, name: str, kind: str) -> Any:
 
 def late(context: Context, tree: Staged) -> System:
     """`a >> late:NAME[100]`: scored again by MaxSim over token vectors: a card, a model of the hub, a folder."""
-    from bench.adapters.late_reranker import LateReranker
+    from bench.adapters.encoder_reranker import EncoderReranker
     from bench.system.dense import encoder_of
 
     name, weights, encoder = encoder_of(context, "late", tree.stage.rest or "")
-    return reranked(context, tree, LateReranker(encoder), name, (weights,))
+    return reranked(context, tree, EncoderReranker(encoder), name, (weights,))
+
+
+def dense(context: Context, tree: Staged) -> System:
+    """`a >> dense:NAME[100]`: scored again by the inner product of vectors: any model that has one vector a text."""
+    from bench.adapters.compact import CompactEncoder
+    from bench.adapters.encoder_reranker import EncoderReranker
+    from bench.forms import Single, form_of
+
+    member = context.part(_model(tree.stage.rest or ""))
+    encoder = member.encoders[0] if len(member.encoders) == 1 else None
+    if isinstance(encoder, CompactEncoder):  # What is not stored is not stored compactly.
+        encoder = encoder.whole
+    if encoder is None or not isinstance(form_of(encoder), Single):
+        raise InputError(f"{tree}: {member.name} has no vectors of its own, one a text")
+    named = parse_expression(member.name)
+    name = named.text if isinstance(named, Name) else named.rest if isinstance(named, Kind) else member.name
+    if isinstance(named, Kind) and named.kind not in ("path", "hf"):
+        name = f"{named.kind}:{name}"
+    return reranked(context, tree, EncoderReranker(encoder), name, member.weights, member.unresolved)
+
+
+def _model(rest: str) -> Name | Kind:
+    """The model that stands behind `dense:`: a folder, `kind:REST`, a model of the hub or a card."""
+    kind, colon, inner = rest.partition(":")
+    if rest.startswith(("/", ".", "~")):
+        return Kind("path", rest)
+    if colon:
+        return Kind(kind, inner)
+    return Kind("hf", rest) if "/" in rest else Name(rest)
 
 
 def listwise(context: Context, tree: Staged) -> System:
@@ -79,7 +108,7 @@ def listwise(context: Context, tree: Staged) -> System:
 
     rest = tree.stage.rest or ""
     model = language_model(context, rest, str(tree))
-    return reranked(context, tree, ListwiseReranker(model), stored(rest), unresolved=unversioned(model, rest))
+    return reranked(context, tree, ListwiseReranker(model), stored(rest), unresolved=unversioned(model, stored(rest)))
 
 
 def reranked(
@@ -99,7 +128,8 @@ def reranked(
         return Reranking(first.build(setting), reranker, depth, setting.watch)
 
     identity = {"reranker": reranker.recipe(), "depth": depth, "of": first.identity}
-    return combined(_name(first, tree, name), identity, build, (first,), weights=weights, unresolved=unresolved)
+    shown = _name(first, tree, name)
+    return combined(shown, identity, build, (first,), weights=weights, unresolved=unresolved, stages=(reranker,))
 
 
 def _name(first: System, tree: Staged, rest: str | None = None) -> str:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.compact import Compact
 from bench.encoding import TextEncoder
+from bench.engine import LOCAL, Engine
 from bench.expression import Expression
 from bench.model import Model
 from bench.registry import Registry
 from bench.retriever import Retriever
 from bench.search import MEMORY
+from bench.search.approximate import Factory
 from bench.store import SHARD_SIZE, VectorStore
 from bench.watch import Watch
 from bench.weights import Located
@@ -24,24 +27,33 @@ class Options:
 
     `weights` are one folder, or two: the query's and the passage's encoder. `cache` is where replies of endpoints are
     kept, None to keep none; `bundled` holds the models of the hub that a bundle brings along. `allow_pickle` lets
-    weights be read from pickles.
+    weights be read from pickles. `vectors` is how documents' vectors are stored and `index` what searches them, of
+    every model with single vectors; None for float32 and for exact search.
     """
 
     weights: tuple[Path, ...] | None = None
     device: str | None = None
     dtype: str | None = None
+    attention: str | None = None
     trust_remote_code: bool = False
     offline: bool = False
     cache: Path | None = None
     bundled: Path | None = None
     allow_pickle: bool = False
+    vectors: Compact | None = None
+    index: Factory | None = None
+
+    @property
+    def first_device(self) -> str | None:
+        """The first of several devices, for what runs on one alone."""
+        return self.device.partition(",")[0].strip() if self.device else None
 
 
 @dataclass(frozen=True)
 class Setting:
     """Where a retriever works: the stores of vectors, the watch, the language of the queries, texts a shard.
 
-    `memory` is what a search may use, in bytes beside what is held already.
+    `memory` is what a search may use, in bytes beside what is held already; `engine` is who encodes and searches.
     """
 
     store: VectorStore
@@ -50,6 +62,7 @@ class Setting:
     query_language: str
     shard_size: int = SHARD_SIZE
     memory: int = MEMORY
+    engine: Engine = LOCAL
 
 
 @dataclass(frozen=True)
@@ -57,8 +70,8 @@ class System:
     """What is measured. `name` is the canonical expression; `identity` is JSON of all that makes its scores.
 
     `bare` means one card with the card's own settings, so that its name alone says what it is. `unresolved` is the
-    reason why its results cannot enter a leaderboard, None if they can. `encoders` are the text encoders in it,
-    `weights` the folders that they read.
+    reason why its results cannot enter a leaderboard, None if they can. `encoders` are the text encoders in it whose
+    vectors are stored, `stages` its re-rankers and rewriters, `weights` the folders that all of them read.
     """
 
     name: str
@@ -69,6 +82,7 @@ class System:
     cards: tuple[Model, ...] = ()
     unresolved: str | None = None
     weights: tuple[Located, ...] = ()
+    stages: tuple[Any, ...] = ()
 
 
 def combined(
@@ -79,8 +93,9 @@ def combined(
     *,
     weights: tuple[Located, ...] = (),
     unresolved: str | None = None,
+    stages: tuple[Any, ...] = (),
 ) -> System:
-    """A system that is made of others: it has their encoders, cards and weights, and what keeps one off a board."""
+    """A system that is made of others: it has what they have, and what keeps one off a board; its own come last."""
     return System(
         name=name,
         bare=False,
@@ -90,6 +105,7 @@ def combined(
         cards=tuple(card for member in members for card in member.cards),
         unresolved=next((member.unresolved for member in members if member.unresolved), unresolved),
         weights=(*(folder for member in members for folder in member.weights), *weights),
+        stages=(*(stage for member in members for stage in member.stages), *stages),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bench.cli import options
+from bench.cli.board.size import print_sizes
 from bench.cli.output import note, plain, print_json
 from bench.errors import InputError, MissingError, unknown
 
@@ -40,6 +41,7 @@ _LINES, _LANGUAGES = 30, 40
 @click.option("--release", metavar="X", help="As it was released, in place of what stands there now.")
 @click.option("--common", is_flag=True, help="Means over the languages that all systems of a table have.")
 @click.option("--micro", is_flag=True, help="Means over all queries of all languages together.")
+@click.option("--bytes", "sizes", is_flag=True, help="Means against the bytes of the index, in place of languages.")
 @click.option("--all", "every", is_flag=True, help=f"Every row and language, not {_LINES} and {_LANGUAGES} at most.")
 @options.combined(options.board, options.cards, options.quiet, options.as_json)
 def show(board: Path, quiet: bool, as_json: bool, **given: Any) -> None:
@@ -134,6 +136,9 @@ def _print(results: Results, given: dict[str, Any]) -> None:
         group = [result for result in results if result["task"] == task]
         for table in tables_of(group):
             for measure in measures_of(table, given["measures"]):
+                if given["sizes"]:
+                    print_sizes(task, [r for r in table if measure in r["measures"]], measure)
+                    continue
                 _print_table([result for result in table if measure in result["measures"]], task, measure, given)
 
 

@@ -18,7 +18,8 @@ _NEEDED: dict[str, type] = {key: dict for key in ("data", "languages", "options"
 """What a recipe must hold, whatever the system."""
 
 RECIPE_FIELDS = {*_NEEDED, "document_text", "kept", "index", "seed", "encoders", "weights", "lexical", "stages"}
-RECIPE_FIELDS |= {"peak_memory_mb", "index_bytes", "latency_ms", "hardware", "tokenizer", "run"}
+RECIPE_FIELDS |= {"peak_memory_mb", "index_bytes", "latency_ms", "hardware", "tokenizer", "run", "engine"}
+RECIPE_FIELDS |= {"compact", "approximate", "distances"}
 """What a recipe may hold."""
 
 HARDWARE_FIELDS = {"processor", "cores", "memory_gb", "system"}

@@ -69,7 +69,7 @@ def _told(site: SiteData, task: str) -> Told:
         card.title if card else task,
         card.description if card else "",
         measure,
-        len(subsets_of(site, task, results)),
+        len(subsets_of(site, task)),
         len(results),
         sum(bool(result["complete"]) for result in results),
         tuple(best),

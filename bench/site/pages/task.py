@@ -84,7 +84,7 @@ def pages(site: SiteData) -> Iterator[Page]:
             name,
             site.task_stem(name),
             site.task_card(name),
-            subsets_of(site, name, site.by_task[name]),
+            subsets_of(site, name),
             measures,
             rows_of(site, name),
             {measure: sureness(site, name, measure) for measure in measures},

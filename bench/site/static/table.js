@@ -399,6 +399,10 @@
   if (element("measure")) {
     element("measure").addEventListener("change", (event) => { state.m = event.target.value; apply().then(write); });
   }
+  element("more").addEventListener("click", (event) => { // A phone's width shows the filters on demand.
+    const open = event.target.closest(".tools").classList.toggle("open");
+    event.target.setAttribute("aria-expanded", String(open));
+  });
   element("reset").addEventListener("click", () => {
     for (const name of [...FILTERS, "sort", "dir", "row", "col"]) state[name] = "";
     for (const name of FILTERS) if (element(`f-${name}`)) element(`f-${name}`).value = "";

@@ -1,0 +1,129 @@
+"""Ray, reached: a cluster that is there by its address, or one on this machine that ends with the run.
+
+What is started here has a password of its own and leaves no file behind.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from bench.errors import InputError, MissingError, StoppedError
+from bench.machine import cores
+
+ANSWER_S = 5.0
+"""How long an address may take to answer."""
+
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_SETTINGS = 4  # The type of the frame that every server of HTTP/2, and so of Ray, begins with (RFC 9113, 3.4).
+_STARTS = 3  # A start is given up by Ray after 30 s, which on a busy machine may be too few.
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@contextmanager
+def joined(address: str | None, workers: int | None, *, offline: bool) -> Iterator[Any]:
+    """The module `ray`, connected; what was started for it ends with the block.
+
+    A connection that this process has already is taken, and left. MissingError where Ray is not installed, InputError
+    for an address that is none, StoppedError where nothing answers there, or what does cannot be joined.
+    """
+    if find_spec("ray") is None:
+        raise MissingError("--engine ray: Ray is not installed: pip install 'multilingual-retrieval-bench[ray]'")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # It would call home; and before the import.
+    if address is not None:
+        refuse_silent(address, offline=offline)
+    elif "ray" not in sys.modules:
+        _keep_together()
+    import ray
+
+    if ray.is_initialized():
+        yield ray
+        return
+    _connect(ray, address, workers)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def refuse_silent(address: str, *, offline: bool) -> None:
+    """Look that something answers at an address as Ray does, within seconds; see `joined` for the errors."""
+    if address.startswith("ray://"):
+        raise InputError(
+            f"--address {address}: a client cannot give workers a folder: run on a machine of the cluster, with the "
+            "address that `ray start` printed there, HOST:6379"
+        )
+    match = re.fullmatch(r"\[?([^\s/\]]+?)\]?:(\d{1,5})", address)
+    if match is None or not 0 < int(match[2]) < 1 << 16:
+        raise InputError(f"--address {address}: expected HOST:PORT, such as 10.0.0.1:6379 that `ray start` printed")
+    host, port = match[1], int(match[2])
+    if offline and host not in _LOOPBACK and not _is_own(host):
+        raise InputError(f"--address {address}: --offline connects to no other host")
+    try:
+        with socket.create_connection((host, port), ANSWER_S) as connection:
+            connection.settimeout(ANSWER_S)
+            if os.environ.get("RAY_USE_TLS", "0") in ("0", ""):
+                connection.sendall(_HELLO)
+                first = connection.recv(9)
+                if len(first) < 9 or first[3] != _SETTINGS:
+                    raise StoppedError(f"--address {address}: what answers there is not Ray")
+    except OSError as error:
+        why = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        raise StoppedError(
+            f"--address {address}: no Ray answers there within {ANSWER_S:.0f} s ({why}): is it running (ray status), "
+            "and is the port that of `ray start`?"
+        ) from error
+
+
+def _is_own(host: str) -> bool:
+    """Whether an address belongs to this machine: only then can something here listen on it."""
+    with suppress(OSError), socket.socket() as probe:
+        probe.bind((host, 0))
+        return True
+    return False
+
+
+@cache
+def _keep_together() -> None:
+    """Let Ray keep what it writes in a folder that goes with this process, unless the user has said where.
+
+    Once a process: the library reads its password once. It is made of the system's randomness, for this folder alone.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="bench-ray-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if not any(name.startswith("RAY_AUTH_") for name in os.environ):
+        token = folder / "token"
+        token.touch(mode=0o600)
+        token.write_text(secrets.token_hex(32), encoding="ascii")
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
+    os.environ.setdefault("RAY_TMPDIR", str(folder))
+
+
+def _connect(ray: Any, address: str | None, workers: int | None) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    # "local": without it, a variable or a file of Ray's could lead to another cluster.
+    where = {"address": address} if address else {"address": "local", "num_cpus": max(cores(), workers or 1)}
+    own = {} if address else {"include_dashboard": False}
+    for left in reversed(range(1 if address else _STARTS)):
+        try:
+            ray.init(**where, **own, **quiet)
+            return
+        except Exception as error:  # RuntimeError for other versions, ConnectionError, ValueError, ..
+            ray.shutdown()
+            if left and "timed out" in str(error):
+                continue
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            place = f"--address {address}: cannot join this cluster" if address else "Ray does not start here"
+            raise StoppedError(f"{place}: {' '.join(lines[:3])[:500] or type(error).__name__}") from error
