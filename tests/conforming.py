@@ -255,7 +255,19 @@ DENSE = [
 ENCODED = [*DENSE, "sparse", "late", "bge-m3 sparse", "bge-m3 late"]
 LEXICAL = ["bm25", "rm3"]
 REWRITTEN = ["hyde", "query2doc", "translate"]
-COMPOSED = ["rrf", "rrf of three", "sum", "cross", "mteb cross", "late stage", "dense stage", "llm", "prf", "rm3", *REWRITTEN]
+COMPOSED = [
+    "rrf",
+    "rrf of three",
+    "sum",
+    "cross",
+    "mteb cross",
+    "late stage",
+    "dense stage",
+    "llm",
+    "prf",
+    "rm3",
+    *REWRITTEN,
+]
 ALL = ["bm25", "mteb search", *ENCODED, *COMPOSED, "python:toymodels:Overlap"]
 
 
