@@ -7,7 +7,7 @@ DEMO := build/demo-board
 DEMO_MODELS := bm25,muse-small,me5-small-q4,rrf(bm25, me5-small-q4)
 REGRESSION := build/regression
 
-.PHONY: setup demo site browser test slow long check regression ci format clean help
+.PHONY: setup demo site everything test slow long check regression ci format clean help
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,8 +36,8 @@ $(PAGES): $(STAMP)
 site: $(PAGES)  ## Write the site of this repository's leaderboard into build/site.
 	@$(BIN)/bench site build --board leaderboards --out build/site --cache build/site-cache
 
-browser: $(PAGES)  ## Install what the tests of the site in a browser use, the browser itself where that is possible.
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[site,browser]'
+everything: $(PAGES)  ## Install what the tests of Ray and of the site in a browser use, the browser itself where that is possible.
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[site,browser,ray]'
 	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null \
 		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
 		|| echo "no chromium here: the tests in a browser will be skipped"
@@ -61,7 +61,7 @@ regression: setup  ## Measure two systems on the embedded collection and compare
 	@$(BIN)/bench run --model bm25,muse-small --task mini --offline --quiet --cache $(REGRESSION)/cache --output $(REGRESSION)/results --board $(REGRESSION)/board > /dev/null
 	@$(BIN)/bench check --baseline leaderboards --candidate $(REGRESSION)/board --task mini --quiet --junit $(REGRESSION)/junit.xml --summary $(REGRESSION)/summary.md
 
-ci: browser check test regression slow  ## All of it but the long tests.
+ci: everything check test regression slow  ## All of it but the long tests.
 
 format: setup  ## Format the code.
 	@$(BIN)/ruff format .
