@@ -45,7 +45,7 @@ def open_all(plan: Plan, notes: list[str]) -> dict[str, Source]:
 def _none_there(plan: Plan, faults: Mapping[str, str]) -> str:
     """What is said where no language is there: the first in full, the others by name."""
     first, *others = faults
-    also = f"\nnor are {', '.join(others)} (bench tasks fetch {plan.task.name})" if others else ""
+    also = f"\nthe same holds for {', '.join(others)} (bench tasks fetch {plan.task.name})" if others else ""
     return f"{faults[first]}{also}"
 
 

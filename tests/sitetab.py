@@ -20,8 +20,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: make browser, or apt-get install chromium")
-    why = "no playwright: make browser, or pip install '.[browser]'"
+        pytest.skip("no Chromium on this machine: make everything, or apt-get install chromium")
+    why = "no playwright: make everything, or pip install '.[browser]'"
     with pytest.importorskip("playwright.sync_api", reason=why).sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True)
         yield started
@@ -52,7 +52,7 @@ def tab(browser: Any, site: Path) -> Iterator[Tab]:
 def built_in(board: Path, out: Path) -> Built:
     from bench.site.build import build
 
-    pytest.importorskip("matplotlib", reason="a build draws charts: make browser, or pip install '.[site]'")
+    pytest.importorskip("matplotlib", reason="a build draws charts: make everything, or pip install '.[site]'")
     return build(board, out, cache=out.parent / f"{out.name}-cache")
 
 

@@ -285,7 +285,5 @@ def test_offline_where_something_is_missing(test_data: Path, tmp_path: Path) -> 
     assert (list(result["languages"]), result["partial"]) == (["vi"], "1/12")
     assert "de" in result["missing"]
     assert any(note.startswith("missing: xquad, de: no xquad/xquad.de.json") for note in result["notes"])
-    with pytest.raises(
-        MissingError, match=r"xquad, de: no xquad/xquad.de.json or .*\nxquad, el: no xquad/xquad.el.json"
-    ):
-        api.run("bm25", "xquad", ["de", "el"], data=tmp_path / "data", cache=tmp_path / "c", offline=True)
+    with pytest.raises(MissingError, match=r"xquad, de: no xquad/xquad.de.json or .*\nthe same holds for el, en \("):
+        api.run("bm25", "xquad", ["de", "el", "en"], data=tmp_path / "data", cache=tmp_path / "c", offline=True)

@@ -12,7 +12,7 @@ from siteboards import hostile
 from sitetab import Tab, all_pages, built_in
 
 axe = pytest.importorskip(
-    "axe_playwright_python.sync_playwright", reason="no axe: make browser, or pip install '.[browser]'"
+    "axe_playwright_python.sync_playwright", reason="no axe: make everything, or pip install '.[browser]'"
 )
 
 KINDS = (
