@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,16 @@ def test_a_taken_port_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert f"--port {taken.server_port}: cannot be opened" in outcome.err
 
 
+@pytest.fixture
+def hearing() -> Iterator[None]:
+    """A process started in here hears Ctrl-C, even where the tests themselves were started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+@pytest.mark.usefixtures("hearing")
 def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="a build draws charts: pip install '.[site]'")
     store(tmp_path / "board", "m", {"x": [0.5]})
@@ -58,7 +68,6 @@ def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # Tests in the background are deaf to it.
     ) as process:  # fmt: skip
         assert process.stdout
         address = process.stdout.readline().strip()
