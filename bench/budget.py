@@ -18,7 +18,9 @@ from bench.sizes import size
 from bench.watch import peak_memory_mb
 
 _LATER = ("pyarrow.parquet", "pytrec_eval", "scipy.sparse")  # What scoring and keeping will load.
-_TABLES = 64 << 20  # What pyarrow takes for itself when the first scores are written.
+TABLES = 64 << 20
+"""What pyarrow takes for itself when the first scores are written."""
+
 _FEW = 32  # Texts that are encoded to see what a vector and the model take.
 _SLACK = 20  # One twentieth of a limit is left for what nobody reckons with.
 
@@ -43,7 +45,7 @@ def fitted(plan: Plan, seen: Mapping[str, Glimpse], held: int | None = None) -> 
         return plan
     rows = Rows(plan)
     needs = {subset: memory(plan, subset, seen[subset], 0, rows) for subset in seen}
-    held = (_held(plan, seen) if held is None else held) + _TABLES
+    held = (_held(plan, seen) if held is None else held) + TABLES
     needs = {subset: replace(need, held=held) for subset, need in needs.items()}
     limit = plan.max_memory - plan.max_memory // _SLACK
     worst = max(needs, key=lambda subset: needs[subset].least)
@@ -72,10 +74,15 @@ def refuse_without_room(plan: Plan, sources: Mapping[str, Source], seen: Mapping
         check_room(plan.places.cache, need.new // parts, f"what {plan.system.name} keeps of {plan.task_name}")
 
 
-def _held(plan: Plan, seen: Mapping[str, Glimpse]) -> int:
-    """What the process holds once every model has been loaded and has encoded a batch."""
+def load_later() -> None:
+    """Load what a run loads at its end, so that what the process holds can be told beforehand."""
     for library in _LATER:
         importlib.import_module(library)
+
+
+def _held(plan: Plan, seen: Mapping[str, Glimpse]) -> int:
+    """What the process holds once every model has been loaded and has encoded a batch."""
+    load_later()
     some = next(iter(seen.values()))
     for encoder in plan.system.encoders:
         encode_window(encoder, some.texts[:_FEW], "document", some.language)

@@ -26,8 +26,9 @@ from bench.census import file_differences
 from bench.checksums import Checksums
 from bench.download import Transfers
 from bench.errors import InputError, MissingError
-from bench.expression import Call, Expression, Kind, Staged, Stored, Weighted, leaves, parse_expression, stages
+from bench.expression import Call, Expression, Kind, Staged, Stored, Weighted, leaves, stages
 from bench.files import check_room, dump_json, write_all, write_whole, writing
+from bench.grammar import parse_expression
 from bench.licences import Licensed, licence_text
 from bench.loaders import fetching, open_source
 from bench.loaders.path import all_files

@@ -19,7 +19,7 @@ from bench.checksums import Checksum, Checksums
 from bench.errors import MissingError
 from bench.files import check_room, write_all, writing
 from bench.needed import Origin
-from bench.part import Part
+from bench.partial_file import Part
 
 TIMEOUT_S = (30.0, 60.0)
 """To connect, and between two pieces."""

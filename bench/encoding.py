@@ -125,10 +125,13 @@ class Metered(Protocol):
 
 @runtime_checkable
 class Derives(Protocol):
-    """An encoder whose shards can be made from those of another one: `derive(store, texts, side, language)`.
+    """An encoder whose shards can be made from those of another one, `whole`: `derive(store, texts, side, language)`.
 
     Returns whether the store has the shard now; nothing is encoded for it.
     """
+
+    @property
+    def whole(self) -> TextEncoder: ...
 
     def derive(self, store: Any, texts: Sequence[str], side: Side, language: str) -> bool: ...
 

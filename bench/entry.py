@@ -21,6 +21,8 @@ Block = dict[str, Any]
 
 `digests` are those of its per-query scores by measure, `note` what whoever measured it says of its flags.
 """
+_TAKEN = "questions"
+"""A name that no entry's files have alone: the questions' texts of a task lie there."""
 COUNTS = ("queries", "scored", "documents", "judged")
 
 
@@ -43,7 +45,7 @@ class Entry:
     def stem(self) -> str:
         """The name of the entry's files: the model's slug, with the identity where the slug alone does not say it."""
         name = slug(self.identity["model"])
-        return name if self.bare else f"{name}--{self.hex}"
+        return name if self.bare and name != _TAKEN else f"{name}--{self.hex}"
 
     @property
     def numbers(self) -> dict[str, dict[str, Any]]:

@@ -28,6 +28,7 @@ from bench.files import check_writable
 from bench.formats.trec import write_run
 from bench.latency import query_latency
 from bench.leaderboard import EntryFiles, keep
+from bench.leaderboard.questions import keep_questions, may_be_kept, scored_questions
 from bench.opening import differing_files, expected, open_all, questions_of, refuse, setting_of
 from bench.perquery import rows_of
 from bench.plan import Plan
@@ -52,6 +53,7 @@ class Measured:
     scores: Scores | None
     block: Block
     notes: tuple[str, ...] = ()
+    queries: Sequence[Query] = ()
 
 
 @dataclass
@@ -167,7 +169,7 @@ def _measure(plan: Plan, subset: str, source: Source, watch: Watch, engine: Engi
         block = block_of(plan, facts) | _own_score(source, run)
         remarks = (*_remarks(plan, subset, whole, differences), *_absent(plan, subset, corpus.unseen))
         remarks += tuple(f"{plan.task_name}, {subset}: {said(one)}" for one in apart)
-        return Measured(subset, run, scores, block, remarks)
+        return Measured(subset, run, scores, block, remarks, queries)
 
 
 def _latency(plan: Plan, retriever: Retriever, queries: Sequence[Query], watch: Watch) -> dict[str, Any]:
@@ -235,7 +237,9 @@ def _keep(plan: Plan, measured: Measured, outcome: _Outcome) -> None:
         outcome.note(f"the split {plan.split!r} has no public judgments: the runs were written, nothing is scored")
         return
     rows = rows_of(measured.subset, measured.scores)
+    texts = scored_questions(measured.subset, measured.queries, rows) if may_be_kept(plan.task) else []
     keep(files, new, measured.subset, measured.block, rows, plan.task.measures)
+    keep_questions(files, texts)
     if plan.board is None:
         return
     reason = _not_for_boards(plan, measured.block["pins"])
@@ -244,6 +248,7 @@ def _keep(plan: Plan, measured: Measured, outcome: _Outcome) -> None:
         return
     files = EntryFiles.on_board(plan.board, new)
     keep(files, new, measured.subset, measured.block, rows, plan.task.measures)
+    keep_questions(files, texts)
     outcome.entry = str(files.entry)
 
 

@@ -201,6 +201,13 @@ def disk(
     return Disk(round(vectors), there, round(work))
 
 
+def bytes_of(plan: Plan, extents: Mapping[str, tuple[float, float]], rows: Rows) -> float:
+    """The bytes of the vectors of so many documents and queries by subset, of all encoders, as far as `rows` knows."""
+    encoders = _distinct(plan.system.encoders)
+    languages = {subset: plan.task.document_language(subset) for subset in extents}
+    return sum((rows.of(e, languages[s]) or 0.0) * sum(extents[s]) for s in extents for e in encoders)
+
+
 def _folders(plan: Plan, store: VectorStore, subset: str) -> Iterator[Path]:
     """Where the vectors of a language lie, those of its questions too."""
     for encoder in plan.system.encoders:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from bench.budget import fitted, refuse_without_room
+from bench.budget import TABLES, fitted, load_later, refuse_without_room
 from bench.collection import Source
 from bench.encoding import Side
 from bench.errors import BenchError, MissingError
-from bench.footprint import Glimpse, Rows, disk, glimpse, memory
+from bench.footprint import Glimpse, Rows, bytes_of, disk, glimpse, memory
 from bench.headstart import Headstart, headstart
 from bench.loaders import open_source
 from bench.machine import free_disk, free_memory, total_memory
@@ -59,6 +59,7 @@ def forecast(plan: Plan, price: Price, documents: int = 320, queries: int = 256)
     glimpses = {s: glimpse(local, s, sources[s], among=_AMONG) for s in sources}
     glimpses = {s: glimpses.get(s) or _unseen(local, s) for s in plan.languages}
     there = {s: headstart(local, s, sources[s], glimpses[s]) for s in sources}
+    load_later()
     with workdir(plan.places.cache) as folder:
         probed = probe(plan, glimpses, documents, queries, folder)
     units = _Units(plan, glimpses)
@@ -74,7 +75,7 @@ def forecast(plan: Plan, price: Price, documents: int = 320, queries: int = 256)
         "documents": sum(g.documents for g in glimpses.values()),
         "queries": sum(g.queries for g in glimpses.values()),
         "tokens": _tokens(units, glimpses),
-        "disk": _disk(plan, glimpses, rows),
+        "disk": _disk(plan, glimpses, rows, there),
         "memory": _memory(plan, glimpses, probed, rows),
         "seconds": {phase: _rounded(span) for phase, span in seconds.items()},
         "seconds_from_nothing": _rounded(_seconds(units, glimpses, probed, dict.fromkeys(glimpses, 1.0))["total"]),
@@ -212,18 +213,22 @@ def _tokens(units: _Units, glimpses: Mapping[str, Glimpse]) -> dict[str, Any] | 
     return {name: _rounded(span) for name, span in spans.items()}
 
 
-def _disk(plan: Plan, glimpses: Mapping[str, Glimpse], rows: Rows) -> dict[str, Any]:
+def _disk(plan: Plan, glimpses: Mapping[str, Glimpse], rows: Rows, there: Mapping[str, Headstart]) -> dict[str, Any]:
+    """What the vectors take; of those with the same recipes only what can be of these texts counts as there."""
     extents = {subset: (seen.documents, seen.queries) for subset, seen in glimpses.items()}
     kept = disk(plan, extents, {subset: seen.texts[:32] for subset, seen in glimpses.items()}, rows)
     free = free_disk(plan.places.cache)
     if kept is None:
         return {"vectors": None, "there": None, "work": None, "new": None, "free": free}
+    stored = {subset: there[subset].stored if subset in there else 0.0 for subset in glimpses}
+    most = bytes_of(plan, {s: (g.documents * stored[s], g.queries) for s, g in glimpses.items()}, rows)
+    kept = replace(kept, there=min(kept.there, round(most)))
     return {"vectors": kept.vectors, "there": kept.there, "work": kept.work, "new": kept.new, "free": free}
 
 
 def _memory(plan: Plan, glimpses: Mapping[str, Glimpse], probed: Probe, rows: Rows) -> dict[str, Any]:
     """What the language that takes most takes, with the usual blocks and with the smallest."""
-    needs = {subset: memory(plan, subset, seen, probed.held, rows) for subset, seen in glimpses.items()}
+    needs = {subset: memory(plan, subset, seen, probed.held + TABLES, rows) for subset, seen in glimpses.items()}
     worst = max(needs, key=lambda subset: needs[subset].least)
     need = needs[worst]
     usual = need.held + max(sum(need.encoding.values()), sum(need.searching.values()) + plan.memory)

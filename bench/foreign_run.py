@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.census import CountedCorpus, PinState, census_differences, check_queries, file_differences, pin_state
-from bench.collection import Qrels
+from bench.collection import Qrels, Query
 from bench.entry import Block, Entry
 from bench.errors import InputError, MissingError
 from bench.expression import Kind
@@ -20,6 +20,7 @@ from bench.files import file_sha256
 from bench.flags import checked_note, not_above_random, one_document_on_top, refuse_impossible
 from bench.formats.trec import read_qrels, read_run
 from bench.leaderboard import EntryFiles, keep, read_entry
+from bench.leaderboard.questions import keep_questions, may_be_kept, scored_questions
 from bench.loaders import open_source
 from bench.measure import Measure
 from bench.perquery import Row, rows_of
@@ -58,6 +59,7 @@ class Data:
     documents: int | None
     fingerprint: str | None
     pins: PinState
+    asked: Sequence[Query] = ()
 
 
 def add_run(board: Path, foreign: Foreign, places: Places, *, replace: bool = False) -> tuple[Path, Entry]:
@@ -78,7 +80,10 @@ def add_run(board: Path, foreign: Foreign, places: Places, *, replace: bool = Fa
     if files.entry.exists() and not replace:
         _refuse_other(files.entry, foreign, block)
     rows: list[Row] = rows_of(foreign.subset, scores)
-    return files.entry, keep(files, new, foreign.subset, block, rows, foreign.task.measures)
+    entry = keep(files, new, foreign.subset, block, rows, foreign.task.measures)
+    if may_be_kept(foreign.task):
+        keep_questions(files, scored_questions(foreign.subset, data.asked, rows))
+    return files.entry, entry
 
 
 def _checked(foreign: Foreign) -> Run:
@@ -118,7 +123,7 @@ def _read(foreign: Foreign, run: Run, places: Places) -> Data:
     if hard:
         raise MissingError("\n".join([f"{task.name}, {subset}: the data differ from the card's pins:", *hard]))
     state = pin_state(task, subset, found, split)
-    return Data(qrels, census.queries, census.documents, census.fingerprint, state)
+    return Data(qrels, census.queries, census.documents, census.fingerprint, state, queries)
 
 
 def _measures(foreign: Foreign, run: Run, data: Data) -> tuple[Measure, ...]:

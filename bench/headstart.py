@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bench.collection import Source
-from bench.encoding import TextEncoder
+from bench.encoding import Derives, TextEncoder
 from bench.footprint import Glimpse, document_recipe
 from bench.forms import form_of
 from bench.opening import expected
@@ -24,32 +24,49 @@ _FIRST = 4
 class Headstart:
     """Of one language's shards of documents: how many were looked at, how many of these are there, how many there are.
 
-    Where nothing was made with the model's recipe yet, nothing needs to be read: `looked_at` is 0 then.
+    A shard of compact vectors counts as there where the whole vectors are, since nothing is encoded for it; `derived`
+    says how many of those there are still to be written so. Where nothing was made with the model's recipe yet,
+    nothing needs to be read: `looked_at` is 0 then.
     """
 
     there: int
     looked_at: int
     of: int
+    derived: int = 0
 
     @property
     def share(self) -> float:
         """The share of the documents that is there, as far as was looked."""
         return self.there / self.looked_at if self.looked_at else 0.0
 
+    @property
+    def stored(self) -> float:
+        """The share of the documents whose vectors need not be written."""
+        return (self.there - self.derived) / self.looked_at if self.looked_at else 0.0
+
 
 def headstart(plan: Plan, subset: str, source: Source, seen: Glimpse) -> Headstart:
     """Look for the shards of a language, of all encoders: the first four, or all where the corpus is not large."""
     store = VectorStore(plan.places.cache / "vectors")
-    encoders = [e for e in plan.system.encoders if store.folder(document_recipe(e, seen.language)).is_dir()]
+    encoders = [e for e in plan.system.encoders if _begun(store, e, seen.language)]
     shards = -(-seen.documents // plan.shard_size) * len(plan.system.encoders)
     if plan.system.unresolved or plan.limit_docs or not encoders:
         return Headstart(0, 0, shards)
     most = None if (expected(plan, subset) or seen.documents) <= CHEAP else _FIRST
-    there = looked_at = 0
+    there = looked_at = derived = 0
     for texts in islice(_windows(plan, source), most):
         looked_at += len(plan.system.encoders)
-        there += sum(_holds(store, encoder, seen.language, texts) for encoder in encoders)
-    return Headstart(there, looked_at, shards)
+        held = [encoder for encoder in encoders if _holds(store, encoder, seen.language, texts)]
+        whole = [e.whole for e in encoders if e not in held and isinstance(e, Derives)]
+        made = sum(_holds(store, encoder, seen.language, texts) for encoder in whole)
+        there, derived = there + len(held) + made, derived + made
+    return Headstart(there, looked_at, shards, derived)
+
+
+def _begun(store: VectorStore, encoder: TextEncoder, language: str) -> bool:
+    """Whether anything lies there that was made by the encoder, or that its shards can be made from."""
+    whole = [encoder.whole] if isinstance(encoder, Derives) else []
+    return any(store.folder(document_recipe(e, language)).is_dir() for e in (encoder, *whole))
 
 
 def _holds(store: VectorStore, encoder: TextEncoder, language: str, texts: list[str]) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bench.collection import Qrels
 from bench.errors import BenchError, InputError, MissingError
-from bench.expression import Name, leaves, parse_expression
+from bench.expression import Name, leaves
+from bench.grammar import parse_expression
 from bench.loaders import open_source
 from bench.model import Model
 from bench.places import Places

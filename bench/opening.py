@@ -81,8 +81,8 @@ def expected(plan: Plan, subset: str) -> int | None:
 def setting_of(plan: Plan, subset: str, folder: Path, watch: Watch, engine: Engine = LOCAL) -> Setting:
     """Where the plan's retriever works on a language; `folder` is the work folder, whose vectors go with it."""
     return Setting(
-        VectorStore(plan.places.cache / "vectors", watch.say),
-        VectorStore(folder / "vectors"),
+        VectorStore(plan.places.cache / "vectors", watch.say, seed=plan.seed),
+        VectorStore(folder / "vectors", seed=plan.seed),
         watch,
         plan.task.query_language(subset),
         plan.shard_size,

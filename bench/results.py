@@ -9,8 +9,9 @@ from pathlib import Path
 from bench.endpoint import stored as stored_endpoint
 from bench.entry import Entry, slug, task_folder
 from bench.errors import MissingError
-from bench.expression import Call, Expression, Kind, Stage, Staged, Stored, Weighted, parse_expression
+from bench.expression import Call, Expression, Kind, Stage, Staged, Stored, Weighted
 from bench.formats.trec import read_run
+from bench.grammar import parse_expression
 from bench.inspection import Values
 from bench.leaderboard import read_entry
 from bench.perquery import read_rows

@@ -24,6 +24,7 @@ from bench.errors import BenchError, StoppedError
 from bench.files import canonical_json, digest, dump_json, file_sha256, read_json, write_whole
 from bench.forms import SINGLE, form_of
 from bench.overlap import Behind
+from bench.seeding import seeded
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -66,11 +67,15 @@ class Request:
 
 @dataclass(frozen=True)
 class VectorStore:
-    """Shards below one folder. Several processes may work on it at once: each shard is encoded by one of them."""
+    """Shards below one folder. Several processes may work on it at once: each shard is encoded by one of them.
+
+    A model that draws numbers begins each shard with `seed`, whichever shards were made before it, and wherever.
+    """
 
     root: Path
     say: Callable[[str], None] = field(default=lambda message: None)
     said: set[str] = field(default_factory=set, compare=False, repr=False)
+    seed: int = 0
 
     def key(self, recipe: dict[str, Any], texts: Sequence[str]) -> str:
         """The key of a shard: sha256 over the canonical recipe and over the texts in order."""
@@ -191,7 +196,8 @@ class VectorStore:
         """Encode the texts; the function returned writes them and takes nothing of the model any more."""
         started = time.perf_counter()
         encoder, side = request.encoder, request.side
-        encoded = encode_window(encoder, request.texts, side, request.language, progress, prepared)
+        with seeded(self.seed):
+            encoded = encode_window(encoder, request.texts, side, request.language, progress, prepared)
         if encoded.halved and HALVED not in self.said:
             self.said.add(HALVED)
             self.say(HALVED)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError, MissingError
-from bench.expression import split_list
 from bench.files import canonical_json, read_json
+from bench.grammar import split_list
 from bench.model import Model
 
 

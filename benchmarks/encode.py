@@ -8,7 +8,8 @@ by their tokens and cut into batches of 32 beforehand and only runs the model; `
 `SentenceTransformer.encode` over the whole list. Passages are XQuAD's paragraphs of several languages, each cut at a
 length of its own, so that lengths are spread as those of real passages are. Printed are the medians of the ratios of
 each round by the clock and in processor seconds (all threads; other work on the machine is not in these), and the peak
-resident set of fresh processes that only encode so many passages, and twice as many.
+resident set of fresh processes that only encode so many passages, and twice as many. The figures are left in
+`results/encode.json`.
 """
 
 from __future__ import annotations
@@ -19,17 +20,12 @@ import json
 import os
 import random
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # So that it runs from a checkout that is not installed.
+from record import Seconds, alternated, keep, workplace
+from rows import peak_of
 
 from bench.adapters.encoded import EncodedCorpus
 from bench.census import CountedCorpus
@@ -107,41 +103,37 @@ class Contest:
         return self.model.encode(self.texts, prompt=self.prompt, show_progress_bar=False)
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
 def measured(contest: Contest, rounds: int) -> dict[str, Any]:
-    """Seconds and ratios of alternated rounds; the first is dropped."""
+    """Seconds and ratios of alternated rounds."""
     contest.tokenise()
-    took: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-    for number in range(rounds + 1):
-        for way in WAYS[number % 3 :] + WAYS[: number % 3]:
-            took[way].append(timed(getattr(contest, way)))
-    counted = {way: seconds[1:] for way, seconds in took.items()}
+    took = alternated({way: getattr(contest, way) for way in WAYS}, rounds)
     ratios = {
         other: {
-            kind: [theirs[i] / ours[i] for ours, theirs in zip(counted["corpus"], counted[other], strict=True)]
-            for i, kind in enumerate(("wall", "cpu"))
+            clock: [getattr(b, clock) / getattr(a, clock) for a, b in zip(took["corpus"], took[other], strict=True)]
+            for clock in Seconds._fields
         }
         for other in ("loop", "encode")
     }
     return {
         "texts": len(contest.texts),
         "tokens": int(contest.encoder.count_tokens(contest.texts, "document").lengths.sum()),
-        "seconds": {way: statistics.median(wall for wall, _ in rows) for way, rows in counted.items()},
-        "cpu_seconds": {way: statistics.median(cpu for _, cpu in rows) for way, rows in counted.items()},
+        "seconds": {way: statistics.median(one.wall for one in rows) for way, rows in took.items()},
+        "cpu_seconds": {way: statistics.median(one.cpu for one in rows) for way, rows in took.items()},
         "ratios": ratios,
         "median": {o: {kind: statistics.median(row) for kind, row in r.items()} for o, r in ratios.items()},
     }
 
 
-def peak(args: argparse.Namespace, count: int) -> float:
-    """The peak resident set, in MB, of a process that does nothing but encode so many passages of the corpus."""
-    command = [sys.executable, __file__, "--data", str(args.data), "--model", args.model, "--texts", str(count)]
-    return float(subprocess.run([*command, "--peak"], check=True, capture_output=True, text=True).stdout.split()[-1])
+def left(result: dict[str, Any], args: argparse.Namespace) -> None:
+    """Leave the figures in `results/encode.json`."""
+    rows = [
+        {"way": way, "seconds": result["seconds"][way], "processor_seconds": result["cpu_seconds"][way]}
+        | {f"corpus_by_{clock}": ratio for clock, ratio in result["median"].get(way, {}).items()}
+        for way in WAYS
+    ]
+    peaks = {f"peak_mb_at_{count}": size for count, size in result["peak_mb"].items()}
+    facts = {key: result[key] for key in ("texts", "tokens")} | peaks
+    keep("encode", rows, model=args.model, rounds=args.rounds, **facts)
 
 
 def show(result: dict[str, Any]) -> None:
@@ -169,8 +161,7 @@ def main() -> None:
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
-    with tempfile.TemporaryDirectory(prefix="bench-encode-") as folder:
-        work = Path(folder)
+    with workplace("encode") as work:
         texts = passages(args.data, args.texts)
         write_corpus(work / "corpus", texts)
         contest = Contest(args.model, work / "corpus", [] if args.peak else texts, work)
@@ -181,7 +172,9 @@ def main() -> None:
             return
         result = measured(contest, args.rounds)
     sizes = () if args.no_peak else (args.texts, 2 * args.texts)
-    result["peak_mb"] = {str(count): peak(args, count) for count in sizes}
+    same = ("--data", args.data, "--model", args.model, "--peak")
+    result["peak_mb"] = {str(count): peak_of(*same, "--texts", count) for count in sizes}
+    left(result, args)
     if args.json:
         print(json.dumps(result))
     else:

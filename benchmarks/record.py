@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,12 +37,22 @@ def timed(work: Callable[[], object]) -> Seconds:
 def alternated(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[Seconds]]:
     """Each work once a round, taking turns in going first; a round before the first is not counted."""
     took: dict[str, list[Seconds]] = {name: [] for name in works}
+    names = list(works)
     for turn in range(rounds + 1):
-        for name in list(works) if turn % 2 else reversed(works):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
             seconds = timed(works[name])
             if turn:
                 took[name].append(seconds)
     return took
+
+
+@contextmanager
+def workplace(name: str, parent: Path | None = None) -> Iterator[Path]:
+    """A folder for what is generated; it is removed in the end, after SIGTERM too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=parent) as folder:
+        yield Path(folder)
 
 
 def keep(name: str, rows: Sequence[Mapping[str, Any]], **facts: Any) -> Path:

@@ -14,16 +14,16 @@ import argparse
 import gzip
 import json
 import random
-import resource
-import shutil
-import tempfile
 import time
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from record import timed, workplace
+from rows import peak_mb
 
 import bench
 from bench.census import CountedCorpus
@@ -116,12 +116,7 @@ def report(label: str, result: dict[str, object], wall: float) -> None:
     for phase, spent in seconds.items():
         counted = of.get(phase, "documents")
         print(f"  {phase} {spent:.2f} s ({row[counted] / spent:,.0f} {counted} a second)")
-    print(f"  wall {wall:.1f} s; peak {peak():,.0f} MB")
-
-
-def peak() -> float:
-    """The peak resident set of this process in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    print(f"  wall {wall:.1f} s; peak {peak_mb():,.0f} MB")
 
 
 def miracl(work: Path, count: int) -> None:
@@ -158,23 +153,20 @@ def xor(work: Path, count: int) -> None:
     processor = time.process_time()
     found = corpus.raw_texts(wanted)
     processor = time.process_time() - processor
-    print(f"{len(found):,} texts by id: {count / processor:,.0f} passages a processor second; peak {peak():,.0f} MB")
+    print(f"{len(found):,} texts by id: {count / processor:,.0f} passages a processor second; peak {peak_mb():,.0f} MB")
 
 
 def read(work: Path, task: str, language: str, count: int) -> CountedCorpus:
     """Read passages through the real loader and the census that every run makes of its corpus."""
     size = sum(path.stat().st_size for path in work.rglob("*") if path.is_file()) / 1e9
-    print(f"{task}: {count:,} passages written, {size:.2f} GB; peak {peak():,.0f} MB before they are read")
+    print(f"{task}: {count:,} passages written, {size:.2f} GB; peak {peak_mb():,.0f} MB before they are read")
     card = Registry().task(task)
     source = open_source(card, language, card.split, Places(work, work / "cache", True))
     corpus = CountedCorpus(card, language, source, work / "ids")
-    start, processor = time.perf_counter(), time.process_time()
-    for _ in corpus.docs():
-        pass
-    wall, processor = time.perf_counter() - start, time.process_time() - processor
+    wall, processor = timed(lambda: deque(corpus.docs(), maxlen=0))
     census = corpus.census(source.queries(), source.qrels())
     print(f"{census.documents:,} passages read and counted in {wall:.0f} s, {processor:.0f} of them of a processor")
-    print(f"  {count / processor:,.0f} a processor second; peak {peak():,.0f} MB")
+    print(f"  {count / processor:,.0f} a processor second; peak {peak_mb():,.0f} MB")
     return corpus
 
 
@@ -185,14 +177,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="real topics and qrels")
     parser.add_argument("--passages", type=int, default=5_000_000)
     given = parser.parse_args()
-    work = Path(tempfile.mkdtemp(prefix="rehearsal-"))
-    try:
+    with workplace("rehearsal") as work:
         if given.what == "swahili":
             swahili(given.data, work)
         else:
             {"miracl": miracl, "xor": xor}[given.what](work, given.passages)
-    finally:
-        shutil.rmtree(work)
 
 
 if __name__ == "__main__":

@@ -1,43 +1,30 @@
 """Speed and memory of exact search over vectors on disk, beside `faiss.IndexFlatIP` over the same vectors in memory.
 
     python benchmarks/search.py [--rows 1000000] [--queries 2000] [--k 100] [--rounds 5] [--dir DIR] [--json]
+                                [--no-keep]
 
 Prints two ratios: throughput (flat seconds / search seconds, medians of alternated rounds, both in one process) and
 peak resident set at twice the rows to that at the rows (fresh processes that only search). Vectors are generated,
-normalised float32, and removed afterwards.
+normalised float32, and removed afterwards; the figures are left in `results/search.json`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
-import signal
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # So that it runs from a checkout that is not installed.
+from record import Seconds, alternated, keep, workplace
+from rows import peak_mb, peak_of, unit_vectors
 
 from bench.idtable import IdTable, IdWriter
 from bench.search import search
 
 SHARD = 50_000
 SEED = 20
-
-
-def unit_vectors(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float32]:
-    vectors = rng.standard_normal((rows, dim), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
 
 
 def generate(folder: Path, rows: int, queries: int, dim: int) -> None:
@@ -64,20 +51,6 @@ def ours(folder: Path, k: int, *, twice: bool = False) -> Any:
     return search(np.load(folder / "queries.npy"), shards(folder, twice=twice), ids, k)
 
 
-def peak_mb() -> float:
-    """Peak resident set of this process; what it inherited from its parent is left out where the system tells."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
-
-
-def peak_of_search(folder: Path, k: int, *, twice: bool) -> float:
-    command = [sys.executable, __file__, "--dir", str(folder), "--k", str(k), "--peak", "twice" if twice else "once"]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def flat_index(folder: Path, dim: int) -> Any:
     import faiss
 
@@ -87,32 +60,18 @@ def flat_index(folder: Path, dim: int) -> Any:
     return index
 
 
-class Seconds(NamedTuple):
-    """What one search took: by the clock, and of all processors together (other work on the machine is not in it)."""
-
-    wall: float
-    cpu: float
-
-
-def timed(work: Callable[[], object]) -> Seconds:
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Seconds(time.perf_counter() - wall, time.process_time() - cpu)
-
-
 def rounds(folder: Path, k: int, count: int, dim: int) -> list[tuple[Seconds, Seconds]]:
-    """(search, flat), one after the other, taking turns in going first; the first round is dropped."""
+    """(search, flat), one after the other, taking turns in going first."""
     index, queries = flat_index(folder, dim), np.load(folder / "queries.npy")
-    runs = {"search": lambda: ours(folder, k), "flat": lambda: index.search(queries, k)}
-    took = [{name: timed(runs[name]) for name in sorted(runs, reverse=turn % 2 == 0)} for turn in range(count + 1)]
-    return [(each["search"], each["flat"]) for each in took[1:]]
+    took = alternated({"search": lambda: ours(folder, k), "flat": lambda: index.search(queries, k)}, count)
+    return list(zip(took["search"], took["flat"], strict=True))
 
 
 def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     generate(folder, args.rows, args.queries, args.dim)
     once, twice = (
-        statistics.median(peak_of_search(folder, args.k, twice=twice) for _ in range(args.peaks))
-        for twice in (False, True)
+        statistics.median(peak_of("--dir", folder, "--k", args.k, "--peak", which) for _ in range(args.peaks))
+        for which in ("once", "twice")
     )
     times = rounds(folder, args.k, args.rounds, args.dim)
     found, flat = (statistics.median(one.wall for one in column) for column in zip(*times, strict=True))
@@ -155,15 +114,18 @@ def main() -> None:
     )
     parser.add_argument("--dir", type=Path, help="where the vectors lie meanwhile (default: the temporary folder)")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-keep", action="store_true", help="leave nothing in results/")
     parser.add_argument("--peak", choices=("once", "twice"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peak:
         ours(args.dir, args.k, twice=args.peak == "twice")
         print(peak_mb())
         return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # So that the vectors are removed then, too.
-    with tempfile.TemporaryDirectory(prefix="bench-search-", dir=args.dir) as folder:
-        result = measure(Path(folder), args)
+    with workplace("search", args.dir) as folder:
+        result = measure(folder, args)
+    if not args.no_keep:
+        rows = [{"what": f"round {i + 1}", **row} for i, row in enumerate(result["rounds"])]
+        keep("search", rows, **{key: value for key, value in result.items() if key != "rounds"})
     if args.json:
         print(json.dumps(result))
     else:

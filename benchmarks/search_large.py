@@ -14,17 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import statistics
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import Seconds, keep, timed
-from search import SEED, SHARD, ours, peak_mb, shards, unit_vectors
+from record import Seconds, keep, timed, workplace
+from rows import peak_mb, peak_of, unit_vectors
+from search import SEED, SHARD, ours, shards
 
 from bench.idtable import IdWriter
 
@@ -38,11 +35,6 @@ def generate(folder: Path, rows: int, queries: int, dim: int) -> None:
             count = min(SHARD, rows - start)
             np.save(folder / f"once-{start:010d}.npy", unit_vectors(rng, count, dim))
             writer.add([f"doc{row:09d}" for row in range(start, start + count)])
-
-
-def peak_of_search(folder: Path, k: int) -> float:
-    command = [sys.executable, __file__, "--dir", str(folder), "--k", str(k), "--peak"]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def brute_force(folder: Path, queries: int, k: int) -> list[np.ndarray]:
@@ -77,7 +69,7 @@ def rate(took: list[Seconds], rows: int, clock: str) -> float:
 
 def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     generate(folder, args.vectors, args.queries, args.dim)
-    peak = peak_of_search(folder, args.k)
+    peak = peak_of("--dir", folder, "--k", args.k, "--peak")
     found = ours(folder, args.k)
     expected = brute_force(folder, args.checked, args.k)
     same = sum(np.array_equal(mine.rows, rows) for mine, rows in zip(found, expected, strict=False))
@@ -138,9 +130,8 @@ def main() -> None:
         ours(args.dir, args.k)
         print(peak_mb())
         return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # So that the vectors are removed then, too.
-    with tempfile.TemporaryDirectory(prefix="bench-search-", dir=args.dir) as folder:
-        result = measure(Path(folder), args)
+    with workplace("search", args.dir) as folder:
+        result = measure(folder, args)
     if not args.no_keep:
         rows = [{"what": f"round {i + 1}", **row} for i, row in enumerate(result["rounds"])]
         facts = {key: value for key, value in result.items() if key != "rounds"}

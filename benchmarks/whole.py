@@ -5,7 +5,8 @@
 All-MiniLM-L6-v2 on XQuAD, the same texts and weights for both; mteb's download is replaced by the local files, and
 neither keeps anything of the round before but what `bench run` finds in its own cache the second time. Who goes
 first alternates. Printed are seconds by the clock and of the processor (the whole process, its children
-too), medians and their ratios, and the largest difference of an nDCG@10 between the two.
+too), medians and their ratios, and the largest difference of an nDCG@10 between the two. The figures are left in
+`results/whole.json`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from record import CHECKOUT, keep
+
 ALL = "ar,de,el,en,es,hi,ro,ru,th,tr,vi,zh"
-ROOT = Path(__file__).parents[1]
 
 
 class Took(NamedTuple):
@@ -77,7 +79,7 @@ def run_mteb(data: Path, languages: list[str]) -> None:
 
 def took(command: list[str]) -> tuple[float, float, str]:
     """Seconds by the clock and of the processor until a command has ended, and the last line that it printed."""
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(CHECKOUT)}
     before, start = os.times(), time.perf_counter()
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     wall, after = time.perf_counter() - start, os.times()
@@ -133,6 +135,18 @@ def show(result: dict[str, Any]) -> None:
     print(f"largest difference of an nDCG@10: {result['ndcg_apart']:.6f}")
 
 
+def left(result: dict[str, Any], rounds: int) -> None:
+    """Leave the figures in `results/whole.json`."""
+    seconds, processor = result["seconds"], result["cpu_seconds"]
+    rows = [
+        {"what": name, "seconds": seconds[name], "processor_seconds": processor[name]}
+        | {"mteb_by_wall": seconds["mteb"] / seconds[name], "mteb_by_cpu": processor["mteb"] / processor[name]}
+        for name in seconds
+    ]
+    facts = {"languages": ", ".join(result["languages"]), "largest_difference": result["ndcg_apart"]}
+    keep("whole", rows, rounds=rounds, **facts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="where xquad/ lies")
@@ -146,6 +160,7 @@ def main() -> None:
         run_mteb(args.data, languages)
         return
     result = measured(args.data.absolute(), languages, args.rounds)
+    left(result, args.rounds)
     if args.json:
         print(json.dumps(result))
     else:

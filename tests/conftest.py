@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from cliruns import run  # noqa: F401  # A fixture: bench run with folders of its own.
+from mishaps import bench, kept, own_models  # noqa: F401  # Fixtures: runs with something wrong.
 from sitetab import browser, site, site_board, tab  # noqa: F401  # Fixtures: a real browser, opened once.
 
 CHECKOUT = Path(__file__).parents[1]

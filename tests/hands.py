@@ -37,6 +37,16 @@ class Hand(Toy):
         return vectors * np.float32(np.nan) if self.fate == "nan" else vectors
 
 
+class Dicing(Hand):
+    """Adds noise to its vectors, as a model with sampling in it does."""
+
+    fingerprint = "dicing 1"
+
+    def _encode(self, side: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = super()._encode(side, texts)
+        return vectors + np.random.random(vectors.shape).astype(np.float32)
+
+
 class Elsewhere(Hand):
     """A model whose weights are here, and on no other machine."""
 

@@ -49,6 +49,7 @@ def measured(board: Path) -> Path:
         for stem in stems:
             for file in (BOARD / task).glob(f"{stem}.*"):
                 shutil.copy(file, board / task)
+        shutil.copy(BOARD / task / "questions.parquet", board / task)
     return board
 
 

@@ -105,6 +105,7 @@ def all_pages(root: Path) -> list[str]:
 def shows(page: Any, measure: str) -> None:
     """Wait until the table shows a measure; Playwright's wait for an expression needs the `eval` that pages forbid."""
     page.locator("#shown-measure", has_text=re.compile(f"^{re.escape(measure)}$")).wait_for()
+    page.locator("#board:not(.soon)").wait_for()  # What is not in sight comes a moment later.
 
 
 def names(page: Any) -> list[str]:

@@ -135,7 +135,7 @@ def test_output_and_cards_of_ones_own(tmp_path: Path) -> None:
     steep = run("steep", tmp_path, cards=tmp_path / "cards", output=tmp_path / "out")
     assert steep["mean"]["nDCG@10"] != run("bm25", tmp_path)["mean"]["nDCG@10"]
     assert sorted(path.name for path in (tmp_path / "out" / "mini" / "steep").iterdir()) == [
-        "en.trec.gz", "entry.json", "scores.parquet",
+        "en.trec.gz", "entry.json", "questions.parquet", "scores.parquet",
     ]  # fmt: skip
 
 

@@ -184,7 +184,7 @@ def test_a_model_of_the_hub_is_found_in_the_bundle(bench: Any, model: Path, tmp_
 
 def test_what_cannot_be_packed_is_named() -> None:
     from bench.bundle import _inside, _not_packed
-    from bench.expression import parse_expression
+    from bench.grammar import parse_expression
 
     typed = "sum(path:/home/me/x*0.5, 'openai:http://127.0.0.1:8000/v1#m'*0.5) >> cross:/home/me/y[50]"
     folders = {Path("/home/me/x"): "weights/x", Path("/home/me/y"): "weights/y"}

@@ -17,7 +17,8 @@ from bench.cli import _code
 from bench.cli.board.size import rows_of
 from bench.compact import Compact, pack, unpack, width
 from bench.errors import InputError, StoppedError
-from bench.expression import Call, Name, Stored, leaves, parse_expression
+from bench.expression import Call, Name, Stored, leaves
+from bench.grammar import parse_expression
 from bench.leaderboard.standings import standings
 from bench.search import search
 from bench.search.blocks import Shards

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -13,21 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stub import Stub
+from mini_source import bench_source
 from tiny import WORDS, word_tokenizer
 
 import bench
 from bench.adapters.cross_encoder import CrossEncoderReranker
 from bench.adapters.fusion import minmax, weighted_sum, zscore
-from bench.adapters.listwise import permutation
 from bench.adapters.reranking import Reranking
 from bench.adapters.rm3 import relevance_model
 from bench.collection import Doc, Query
 from bench.errors import InputError, MissingError, StoppedError
 from bench.formats.trec import read_run
 from bench.ranking import Ranking, Run, rank
-from bench.registry import Registry
-from bench.system import Options, resolve
 from bench.watch import Watch
 from bench.weights import local_folder
 
@@ -257,15 +253,6 @@ def test_feedback_on_vectors_is_that_of_brute_force(
         assert found[query.id].scores.tolist() == pytest.approx(scores[best].tolist(), abs=1e-5)
 
 
-def bench_source(language: str) -> Any:
-    from bench.loaders import open_source
-    from bench.places import Places
-    from bench.registry import Registry
-
-    task = Registry(None).task("mini")
-    return open_source(task, language, task.split, Places(None, Path("unused"), True))
-
-
 def test_rm3_is_that_of_a_restatement(cache: Path, tmp_path: Path) -> None:
     from bench.adapters.bm25 import BM25
     from bench.registry import Registry
@@ -318,152 +305,3 @@ def test_the_relevance_model_by_hand() -> None:
     terms = {"a": Counter(["x", "x", "y", "z"]), "b": Counter(["y", "w"])}
     # x: 3/4 * 2/4 = .375; y: 3/4 * 1/4 + 1/4 * 1/2 = .3125; z: .1875; w: .125
     assert relevance_model(found, terms, 2) == pytest.approx({"x": 0.375 / 0.6875, "y": 0.3125 / 0.6875})
-
-
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    server = Stub()
-    yield server
-    server.close()
-
-
-@pytest.mark.parametrize(
-    ("reply", "order"),
-    [
-        ("[2] > [3] > [1]", [1, 2, 0]),
-        ("[2] > [2] > [9] > [0]", [1, 0, 2]),
-        ("I cannot tell.", [0, 1, 2]),
-        ("3 2 1", [0, 1, 2]),
-    ],
-)
-def test_the_order_that_a_reply_names(reply: str, order: list[int]) -> None:
-    assert permutation(reply, 3) == order
-
-
-def reverse_alphabet(question: str) -> str:
-    """Order the passages of a listwise question by their last word, descending."""
-    passages = re.findall(r"^\[(\d+)\] .*?(\S+)$", question, re.MULTILINE)
-    return " > ".join(f"[{number}]" for number, _ in sorted(passages, key=lambda pair: pair[1], reverse=True))
-
-
-def test_windows_slide_from_the_end_to_the_beginning(stub: Stub) -> None:
-    from bench.adapters.language_model import LanguageModel
-    from bench.adapters.listwise import ListwiseReranker
-    from bench.endpoint import Address, Endpoint
-
-    stub.saying(reverse_alphabet)
-    model = LanguageModel(Endpoint(Address.parse(stub.url)), "m")
-    docs = [Doc(str(i), f"word{i:02}") for i in range(9)]
-    (scores,) = ListwiseReranker(model, window=4, step=2).score_all([(Query("q", "which?"), docs)])
-    # Windows [5:9], [3:7], [1:5], [0:4]: the two best of each move on to the next.
-    order = list(range(9))
-    for start in (5, 3, 1, 0):
-        order[start : start + 4] = sorted(order[start : start + 4], reverse=True)
-    assert np.argsort(-np.array(scores)).tolist() == order
-
-
-def test_a_rerun_asks_nothing(stub: Stub, tmp_path: Path) -> None:
-    stub.saying(reverse_alphabet)
-    options: dict[str, Any] = {"languages": ["en"], "cache": tmp_path, "offline": True}
-    first = bench.run(f"bm25 >> llm:{stub.url}#m@1[10]", "mini", **options)
-    asked = len(stub.requests)
-    assert asked > 50
-    again = bench.run(f"bm25 >> llm:{stub.url}#m@1[10]", "mini", **options)
-    assert len(stub.requests) == asked
-    assert again["languages"] == first["languages"]
-    assert first["model"] == "bm25 >> llm:http://localhost/v1#m@1[10]"
-
-
-def test_hyde_searches_for_the_answer(stub: Stub, tmp_path: Path) -> None:
-    source = bench_source("en")
-    texts = {p.id: p.text for p in source.passages()}
-    gold = {q.text: texts[next(iter(source.qrels()[q.id]))] for q in source.queries()}
-    stub.saying(lambda question: gold[question.rpartition("\n\n")[2]])
-    options: dict[str, Any] = {"languages": ["en"], "cache": tmp_path, "offline": True}
-    result = bench.run(f"hyde(bm25, llm={stub.url}#m)", "mini", **options)
-    assert result["languages"]["en"]["nDCG@10"] == 1.0  # The made-up answer is the passage itself.
-    plain = bench.run("bm25", "mini", **options)
-    assert plain["languages"]["en"]["nDCG@10"] < 1.0
-
-
-def test_the_expanded_and_the_translated_query_are_sent_on(stub: Stub, tmp_path: Path) -> None:
-    seen: list[str] = []
-
-    class Spy:
-        fingerprint = "spy"
-
-        def index(self, corpus: Any, workdir: Path) -> None:
-            self.docs = [doc.id for doc in corpus.docs()]
-
-        def search(self, queries: Sequence[Query], k: int) -> Run:
-            seen.extend(query.text for query in queries)
-            return {query.id: rank(self.docs[:1], [1.0]) for query in queries}
-
-    from bench.adapters.language_model import LanguageModel
-    from bench.adapters.rewriting import PASSAGE, TRANSLATION, LanguageModelRewriter, Rewritten
-    from bench.endpoint import Address, Endpoint
-
-    class Corpus:
-        language = "sw"
-
-        def docs(self) -> Iterator[Doc]:
-            return iter([Doc("d", "text")])
-
-    stub.saying(lambda question: f"<{question.splitlines()[-1]}|{'code sw.' in question.replace(chr(10), ' ')}>")
-    model = LanguageModel(Endpoint(Address.parse(stub.url)), "m")
-    for question, form in ((PASSAGE, "{query} {query} {reply}"), (TRANSLATION, "{reply}")):
-        retriever = Rewritten(Spy(), LanguageModelRewriter(model, question, form), Watch())
-        retriever.index(Corpus(), tmp_path)  # type: ignore[arg-type]
-        retriever.search([Query("1", "what {query}?")], 1)
-    assert seen == ["what {query}? what {query}? <what {query}?|False>", "<what {query}?|True>"]
-
-
-@pytest.mark.parametrize(
-    ("expression", "message"),
-    [
-        ("bm25 >> prf(3)", "prf works on vectors, and bm25 has none of its own; rm3 is for bm25"),
-        ("muse-small >> rm3(3)", "rm3 works on the words of bm25, and muse-small is no bm25; prf is for vectors"),
-        ("muse-small >> prf(3, alpha=1)", "prf takes both alpha and beta, or neither"),
-        ("muse-small >> prf(0)", "documents: expected a whole number from 1 on, found '0'"),
-        ("bm25 >> rm3(3, original=2)", "original: expected a number from 0 to 1, found 2"),
-        ("bm25 >> rm3(3, term=2)", "unknown option 'term': did you mean 'terms'?"),
-        ("bm25 >> cross:muse-small", "the model 'muse-small' is of the kind embedded, not cross"),
-        ("cross:muse-small", "cross: re-ranks what another model finds: a >> cross:NAME[100]"),
-        ("bm25 >> crss:x", "unknown stage 'crss': did you mean 'cross'?"),
-        ("sum(bm25)", "sum fuses two models or more"),
-        ("sum(bm25, muse-small, norm=max)", "unknown norm 'max': did you mean 'minmax'?"),
-        ("rrf(bm25*2, muse-small)", "rrf takes no weights, found bm25*2"),
-        ("hyde(bm25)", "expected hyde(a, llm=URL#MODEL)"),
-        ("hyde(bm25, llm=http://x)", "expected URL#MODEL for the language model, found 'http://x'"),
-    ],
-)
-def test_mistakes_say_what_is_meant(expression: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        bench.run(expression, "mini", ["en"], cache=tmp_path, offline=True)
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("expression", "caret"),
-    [
-        ("rrf(bm25, muse-smal)", "          ^"),
-        ("sum(bm25, bm25, muse-smal*2)", "                ^"),
-        ("rrf(bm25, rrrf(bm25, bm25))", "          ^"),
-        ("rrf(rrf(bm25, bm25), rrf(bm25, bm25, k=0))", "                     ^"),
-        ("bm25 >> rm3(3) >> crss:x", "                  ^"),
-        ("sum(bm25*0.3, ptah:x*0.7)", "              ^"),
-        ("sum(bm25, (bm25)", None),
-        ("muse-smal", None),
-        ("'muse smal'", None),
-    ],
-)
-def test_a_mistake_in_a_part_is_shown_under_it(expression: str, caret: str | None) -> None:
-    with pytest.raises(InputError) as caught:
-        resolve(expression, Registry(), Options(offline=True))
-    lines = str(caught.value).split("\n")
-    if caret:
-        assert lines[1:] == [f"  {expression}", f"  {caret}"]
-        assert type(caught.value).exit_code == 2
-    else:
-        assert lines[0].startswith(("unknown model 'muse", "model expression: expected a model here"))
-        assert len(lines) == (3 if "(" in expression else 1)

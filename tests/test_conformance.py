@@ -43,8 +43,9 @@ from bench.adapters.sentence_transformer import SentenceTransformerEncoder, Sett
 from bench.collection import Doc, Query
 from bench.encoding import BatchLimits, encode_window
 from bench.errors import StoppedError
-from bench.expression import Expression, Kind, Name, Staged, Weighted, parse_expression
+from bench.expression import Expression, Kind, Name, Staged, Weighted
 from bench.forms import form_of
+from bench.grammar import parse_expression
 from bench.latency import query_latency
 from bench.model import Lengths, Sides
 from bench.places import shipped

@@ -14,7 +14,7 @@ import pytest
 from toy import Toy, vector, write_beir
 
 import bench
-import bench.adapters.dense
+import bench.engine
 import bench.search
 from bench.formats.trec import read_run
 from bench.loaders.squad import Squad
@@ -91,7 +91,7 @@ def test_shard_sizes(size: int, folder: Path, expected: dict[str, bytes], tmp_pa
 def test_query_blocks(
     block: int, folder: Path, expected: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench.adapters.dense, "search", partial(bench.search.search, query_block=block))
+    monkeypatch.setattr(bench.engine, "search", partial(bench.search.search, query_block=block))
     assert run(folder, tmp_path, 300) == expected
 
 

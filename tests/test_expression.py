@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bench.errors import InputError
-from bench.expression import Call, Kind, Name, Stage, Staged, Weighted, leaves, parse_expression, split_list, stages
+from bench.expression import Call, Kind, Name, Stage, Staged, Weighted, leaves, stages
+from bench.grammar import parse_expression, split_list
 
 TREES = {
     "bm25": Name("bm25"),

@@ -20,7 +20,7 @@ from toy import Toy
 import bench
 from bench.api import planned
 from bench.cluster.engine import engine_of, shared_out, stretches
-from bench.cluster.joining import refuse_silent
+from bench.cluster.joining import joined, refuse_silent
 from bench.cluster.worker import About, refuse_other_versions
 from bench.errors import InputError, MissingError, StoppedError
 from bench.store import VectorStore
@@ -169,6 +169,15 @@ def test_more_workers_than_the_cluster_has_room_for() -> None:
         shared_out([GPU, GPU], 9, None)
     with pytest.raises(InputError, match="--device cuda:1: with --engine ray every worker has one device"):
         shared_out([GPU], None, "cuda:1")
+
+
+def test_more_workers_than_this_machine_is_good_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.cluster.joining.cores", lambda: 2)
+    with (
+        pytest.raises(InputError, match=r"^--workers 9: this machine has 2 processors, for 8 workers at most$"),
+        joined(None, 9, offline=True),
+    ):
+        raise AssertionError("Ray was started")
 
 
 def test_stretches_are_complete_and_even() -> None:

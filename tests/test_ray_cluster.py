@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hands import Hand, pids
+from hands import Dicing, Hand, pids
 from toy import logged
 
 import bench
@@ -150,6 +150,13 @@ def test_two_nodes_give_the_bytes_that_one_process_gives(address: str, tmp_path:
     back, same = run(tmp_path, "local", Hand(tmp_path / "back.log"), engine="ray", address=address, workers=1)
     assert (back["vectors"], same) == ({"encoded": 0, "reused": TEXTS}, expected)
     assert not pids(tmp_path / "again.log") and not pids(tmp_path / "back.log")
+
+
+def test_a_model_that_draws_numbers_draws_the_same_in_workers(address: str, tmp_path: Path) -> None:
+    _, found = run(tmp_path, "ray", Dicing(tmp_path / "ray.log", 0.02), engine="ray", address=address, seed=3)
+    assert len(set(pids(tmp_path / "ray.log"))) == 2
+    assert found == run(tmp_path, "local", Dicing(tmp_path / "local.log"), latency=False, seed=3)[1]
+    assert found != run(tmp_path, "other", Dicing(tmp_path / "other.log"), latency=False, seed=4)[1]
 
 
 def test_a_worker_that_is_killed_costs_what_it_had_in_hand(address: str, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from recipes import CHECKOUT, Typed, checkout_copy, follow, sections, steps
 
 from bench.cli import bench as program
 from bench.errors import InputError, MissingError, StoppedError
-from bench.expression import Call, Expression, Kind, Name, Staged, Weighted, parse_expression, split_list
+from bench.expression import Call, Expression, Kind, Name, Staged, Stored, Weighted
+from bench.grammar import parse_expression, split_list
 from bench.registry import Registry
 from bench.system.resolve import FUNCTIONS, KINDS, STAGES
 
@@ -58,6 +59,8 @@ def models_of(tree: Expression) -> Iterator[str]:
             yield from models_of(argument)
     elif isinstance(tree, Weighted):
         yield from models_of(tree.expression)
+    elif isinstance(tree, Stored):
+        yield from models_of(tree.model)
     elif isinstance(tree, Staged):
         yield f"stage {tree.stage.name}"
         yield from models_of(tree.first)

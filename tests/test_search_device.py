@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from test_search import Names, case, close_calls, oracle, readable, shuffled_names
 
-import bench.adapters.device as device
-from bench.adapters.device import products_on
+import bench.adapters.device_search as device
+from bench.adapters.device_search import products_on
 from bench.errors import InputError, StoppedError
 from bench.search import search
 

@@ -10,11 +10,14 @@ from boards import store
 from console import call
 from siteboards import measured
 
+from bench.leaderboard.questions import read_questions, write_questions
 from bench.leaderboard.standings import standings
 from bench.site.data import SiteData, site_data
 from bench.site.pages import compare
 from bench.site.sides import colour_of, sides_of
 from bench.site.versus import pairs_of, sheet_rows
+
+SOURCE = Path(__file__).parents[1] / "tasks" / "mini"
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +113,36 @@ def test_the_pages_link_to_one_another(site: SiteData) -> None:
     assert data["pairs"]["me5-small-q4 bm25"] == pair
     assert len([path for path in pages if path.startswith("compare/mini/")]) == 6
     assert "compare/xquad.html" not in pages  # a single system
+
+
+def test_queries_that_moved_show_their_questions(site: SiteData) -> None:
+    pair = next(p for p in pairs_of(site, "mini-x") if p.second.result["model"] == "muse-small")
+    texts: dict[str, str] = {}
+    for line in (SOURCE / "ja.jsonl").read_text(encoding="utf-8").splitlines():
+        passage = json.loads(line)
+        texts |= {f"{passage['id']}-{i}": text for i, text in enumerate(passage["questions"], start=1)}
+    moves = next(moves for moves in pair.moved if moves.code == "ja")
+    assert [(move.query, move.text) for move in moves.queries] == [
+        (one["query"], texts[one["query"]]) for line in pair.lines if line.code == "ja" for one in line.values["moved"]
+    ]
+    html = next(page for page in compare.pages(site) if page.path == pair.page).content.decode()
+    move = moves.queries[0]
+    assert f'<span class="asked" lang="ja" dir="auto">{move.text}</span> <small>{move.query}</small>' in html
+
+
+def test_questions_are_cut_escaped_and_kept_to_cards_that_allow_them(tmp_path: Path) -> None:
+    board = measured(tmp_path / "board")
+    hostile = "<img src=x onerror=alert(1)>\u202e " + "word " * 60
+    for task in ("mini", "mini-x"):
+        path = board / task / "questions.parquet"
+        write_questions(path, [one._replace(text=hostile) for one in read_questions(path)])
+    data = SiteData(board, tuple(standings(board, ("measured",))))
+    pair = pairs_of(data, "mini")[0]
+    html = next(page for page in compare.pages(data) if page.path == pair.page).content.decode()
+    assert "<img" not in html
+    assert "&lt;img src=x onerror=alert(1)&gt;" in html
+    assert {len(move.text or "") for moves in pair.moved for move in moves.queries} <= set(range(140, 163))
+    (board / "miracl").mkdir()
+    (board / "mini" / "questions.parquet").rename(board / "miracl" / "questions.parquet")
+    assert data.question("miracl", "en", "nile-1") is None  # Its card does not say that texts may be shown.
+    assert SiteData(board, data.results).question("mini", "en", "nile-1") is None

@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 from siteboards import BOARD, many
 from sitetab import Tab, all_pages, built_in, shows
 
+TO_THE_FRAME = """ await new Promise(done => requestAnimationFrame(() => {
+    const channel = new MessageChannel(); channel.port1.onmessage = done; channel.port2.postMessage(0); }));
+    const spent = performance.now() - start; await new Promise(done => setTimeout(done, 250)); return spent; }"""
+"""A layout that is asked for says too little: what lies in sight is styled, laid out and painted with the next frame."""
+
 
 def clicked(page: Any, selector: str) -> float:
-    """Milliseconds from a click to the new layout."""
-    spent: float = page.evaluate(
-        "selector => { const start = performance.now(); document.querySelector(selector).click();"
-        " document.body.offsetHeight; return performance.now() - start; }",
-        selector,
-    )
+    """Milliseconds from a click to the end of the frame that shows what it did."""
+    begin = "async selector => { const start = performance.now(); document.querySelector(selector).click();"
+    spent: float = page.evaluate(begin + TO_THE_FRAME, selector)
     return spent
 
 
 def typed(page: Any, text: str) -> float:
-    """Milliseconds from a change of the name's filter to the new layout."""
-    spent: float = page.evaluate(
-        "text => { const input = document.getElementById('f-q'); const start = performance.now(); input.value = text;"
-        " input.dispatchEvent(new Event('input')); document.body.offsetHeight; return performance.now() - start; }",
-        text,
+    """Milliseconds from a change of the name's filter to the end of the frame that shows what it left."""
+    begin = (
+        "async text => { const start = performance.now(), input = document.getElementById('f-q'); input.value = text;"
+        " input.dispatchEvent(new Event('input'));"
     )
+    spent: float = page.evaluate(begin + TO_THE_FRAME, text)
     return spent
+
+
+def described(page: Any, what: str) -> str:
+    """The medians of five sorts and five filters, and what was sorted."""
+    code = page.eval_on_selector_all("#board thead th", "heads => heads.at(-1).dataset.code")
+    sorts = [clicked(page, f"#board thead th[data-code='{code}'] button") for _ in range(5)]
+    filters = [typed(page, text) for text in ("e5", "", "b", "", "mini")]
+    size = f"{page.locator('#board thead th').count()} columns, {page.inner_text('#count')}"
+    assert max(*sorts, *filters) < 2000
+    typed(page, "")
+    return f"sort {median(sorts):.0f} ms, filter {median(filters):.0f} ms (medians of 5 to the frame): {what}, {size}"
 
 
 def loaded(tab: Tab, path: str) -> float:
@@ -57,9 +71,10 @@ def test_the_board_of_this_repository_is_quick(browser: Any, tmp_path: Path) -> 
             print(f"{path}: {sizes[path]:,} bytes, {seconds:.2f} s")
             assert seconds < 30
         page = tab.open("task/mteb-miraclretrievalhardnegatives.html")
-        sort, filtered = clicked(page, "#board thead th[data-code=_mean] button"), typed(page, "e5")
-        print(f"sort {sort:.0f} ms, filter {filtered:.0f} ms of {page.locator('#board tr[id]').count()} rows shown")
-        assert max(sort, filtered) < 2000
+        print(described(page, "MIRACL"))
+        parts = [path for path in sizes if path.startswith("task/mteb-belebeleretrieval/")]
+        page = tab.open(max(parts, key=sizes.__getitem__))
+        print(described(page, "the largest part of Belebele"))
         for path in list(sizes)[:: max(1, len(sizes) // 40)]:
             tab.open(path)
         assert tab.wrong == []

@@ -30,6 +30,24 @@ def test_sorting_goes_both_ways_and_back(tab: Tab) -> None:
     assert (head.get_attribute("aria-sort"), names(page)) == (None, ranked)
 
 
+def test_what_is_in_sight_comes_first_and_the_rest_at_once_after(browser: Any, site: Path) -> None:
+    with Tab(browser, site, width=500) as tab:
+        page = tab.open("task/mteb-wide.html")
+        wide = page.evaluate("document.querySelector('.sheet').scrollWidth")
+        told = page.evaluate(
+            """() => { document.querySelector('#board thead th[data-code=l03] button').click();
+            const seen = cell => cell.checkVisibility({contentVisibilityAuto: true}) && cell.offsetWidth > 0;
+            const row = document.querySelector('#board tbody:not([hidden]) tr[id]');
+            return [seen(row.cells[1]), seen(row.cells[row.cells.length - 1]),
+                    document.querySelector('.sheet').scrollWidth]; }"""
+        )
+        assert told == [True, False, wide]
+        page.locator("#board:not(.soon)").wait_for()
+        assert page.locator("#board tbody:not([hidden]) tr[id] td:last-child").first.is_visible()
+        assert page.locator("#board .near").count() == 0
+        assert tab.wrong == []
+
+
 def test_filters_say_how_many_are_left(tab: Tab) -> None:
     page = tab.open("task/mteb-wide.html")
     assert len(names(page)) == 16

@@ -24,10 +24,9 @@ from originals import gunzip
 from stub_server import Server, only_loopback, serving
 
 from bench import download as module
-from bench.loaders import LISTINGS, irds, needed
-from bench.needed import Needed, Origin
+from bench.loaders import irds
+from bench.needed import Needed
 from bench.places import shipped
-from bench.registry import Registry
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -93,9 +92,6 @@ def run_offline(bench: Any, task: str, language: str, *where: object) -> dict[st
     assert outcome.code == 0, outcome
     (result,) = json.loads(outcome.out)
     return result["languages"][language]
-
-
-# --- XQuAD: the real files
 
 
 @pytest.fixture
@@ -205,74 +201,6 @@ def test_no_room_for_all_is_said_before_the_first_byte(
     assert elsewhere == {}
 
 
-# --- what each benchmark needs
-
-
-TASKS = [name for name in Registry().task_names() if Registry().task(name).loader in LISTINGS]
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_every_file_of_every_language_has_an_address(name: str) -> None:
-    card = Registry().task(name)
-    for split in card.all_splits:
-        for subset in card.subsets_of(split):
-            files = needed(card, subset, split)
-            assert files
-            for file in files:
-                assert file.origin is not None, (subset, split, file.name)
-                assert file.origin.url.startswith("https://")
-
-
-def test_addresses_of_miracl_are_the_published_ones() -> None:
-    card = Registry().task("miracl")
-    assert sum(len(needed(card, subset, "dev")) for subset in card.languages) == 222 + 2 * 18  # shards, topics, qrels
-    topics, qrels, docs = needed(card, "yo", "dev")
-    hub = "https://huggingface.co/datasets"
-    assert topics.origin == Origin(
-        f"{hub}/macavaney/miracl-noauth/resolve/main/miracl-v1.0-yo/topics/topics.miracl-v1.0-yo-dev.tsv",
-        "md5:7820b5fddac56306dfef4863271d3f5c",
-    )
-    assert qrels.origin and qrels.origin.checksum == "md5:523aeb9fb3c631dee98e267760a46735"
-    # Yoruba's only shard is called docs-1 here and docs-0 there, and its published size is wrong.
-    assert docs.name == "miracl/v1.0/yo/docs/docs-1.jsonl.gz"
-    assert (
-        docs.origin
-        and docs.origin.url == f"{hub}/miracl/miracl-corpus/resolve/main/miracl-corpus-v1.0-yo/docs-0.jsonl.gz"
-    )
-    assert docs.origin.size is None
-    assert sum(n.origin.size or 0 for n in needed(card, "sw", "dev") if n.origin) == 10_199_394
-    assert [n.name for n in needed(card, "sw", "test-b")] == [
-        "miracl/v1.0/sw/test-b/topics.tsv",
-        "miracl/v1.0/sw/docs/docs-0.jsonl.gz",
-    ]
-
-
-def test_addresses_of_the_others_are_the_published_ones() -> None:
-    def urls(task: str, subset: str, split: str | None = None) -> list[str]:
-        card = Registry().task(task)
-        return list(dict.fromkeys(n.origin.url for n in needed(card, subset, split or card.split) if n.origin))
-
-    mmarco = "https://huggingface.co/datasets/unicamp-dl/mmarco/resolve/main/data"
-    assert urls("mmarco", "nl")[1:] == [
-        f"{mmarco}/google/queries/dev/dutch_queries.dev.tsv",
-        f"{mmarco}/google/collections/dutch_collection.tsv",
-    ]
-    archives = "https://git.uwaterloo.ca/jimmylin/mr.tydi/-/raw/master/data"
-    assert urls("mrtydi", "sw", "train") == [f"{archives}/mrtydi-v1.1-swahili.tar.gz"]
-    assert urls("mrtydi-v1.0", "sw") == [f"{archives}/mrtydi-v1.0-swahili.tar.gz"]
-    assert urls("xtreme-up", "bho") == ["https://storage.googleapis.com/xtreme-up/xtreme-up-v1.1.jsonl.tgz"]
-    xor = "https://nlp.cs.washington.edu/xorqa/XORQA_site/data"
-    assert urls("xor-retrieve", "ja") == [
-        f"{xor}/xor_dev_retrieve_eng_span_v1_1.jsonl",
-        f"{xor}/models/enwiki_20190201_w100.tsv",
-    ]
-    assert len(urls("msmarco", "en")) == 1
-    assert len(urls("msmarco", "en", "dev-full")) == 3
-
-
-# --- from the archives
-
-
 def test_mr_tydi_from_its_archive(bench: Any, server: Server, elsewhere: Any, tmp_path: Path, monkeypatch: Any) -> None:
     root = "mrtydi-v1.1-swahili"
     docs = gzip.compress(lines([{"id": f"{i}#0", "contents": f"Kichwa {i}\n\nmwili namba{i}"} for i in range(5)]))
@@ -361,9 +289,6 @@ def test_msmarco_wants_its_header_and_comes_out_of_its_archive(
     assert run_offline(bench, "msmarco", "en")["MRR@10"] == 1.0
 
 
-# --- what is not to be had
-
-
 def test_nobody_knows_an_address(bench: Any, tmp_path: Path) -> None:
     (tmp_path / "cards/tasks").mkdir(parents=True)
     card = (shipped("tasks") / "xquad.yaml").read_text(encoding="utf-8").replace("name: xquad\n", "name: mine\n", 1)
@@ -425,33 +350,3 @@ def test_the_network_is_really_blocked(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="the network was asked for"), socket.socket() as own:
         own.connect(("192.0.2.1", 80))
     assert Needed("a").origin is None
-
-
-def test_what_is_shown_while_bytes_come(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    from bench.cli import transfers
-
-    monkeypatch.setattr(transfers, "_EVERY_S", 0.0)
-    for quiet in (False, True):
-        watch = transfers.ShownTransfers(quiet=quiet)
-        watch.begin("docs.gz", 1_000_000, 4_000_000)
-        watch.received(500_000)
-        watch.begin("other", 0, None)
-        watch.received(250_000)
-        watch.say("starting again")
-        watch.close()
-        shown = "" if quiet else "docs.gz: 1.5 of 4.0 MB\nother: 0.2 MB\n"
-        assert capsys.readouterr() == ("", f"{shown}warning: starting again\n")
-
-
-def test_a_terminal_gets_a_bar_and_keeps_nothing_of_it(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    from bench.cli import transfers
-
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    watch = transfers.ShownTransfers(quiet=False)
-    watch.begin("docs.gz", 1_000_000, 4_000_000)
-    watch.received(1_000_000)
-    watch._bar.refresh()
-    watch.close()
-    out, err = capsys.readouterr()
-    assert (out, "docs.gz" in err, "2.0/4.0 MB" in err) == ("", True, True)

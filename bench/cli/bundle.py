@@ -49,7 +49,7 @@ def _packed(languages: tuple[str, ...], out: Path, accept_licences: bool, given:
     from bench.bundle import bundle as pack
     from bench.cli.interrupt import EXIT_CODE, stopping
     from bench.cli.transfers import ShownTransfers
-    from bench.expression import split_list
+    from bench.grammar import split_list
 
     plan = planned(
         given["model"],

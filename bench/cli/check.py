@@ -12,7 +12,7 @@ import click
 from bench.cli import options
 from bench.cli.output import note, print_json, warn
 from bench.errors import MissingError, StoppedError
-from bench.expression import split_list
+from bench.grammar import split_list
 
 if TYPE_CHECKING:
     from bench.leaderboard.held import Held

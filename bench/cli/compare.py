@@ -11,7 +11,7 @@ import click
 from bench.cli import options
 from bench.cli.output import note, plain, print_json
 from bench.errors import InputError, MissingError, unknown
-from bench.expression import split_list
+from bench.grammar import split_list
 
 if TYPE_CHECKING:
     from bench.leaderboard.held import Held

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bench.task import Task
 
 _WORST = 3
-_WORD = 20  # A longer run without a blank is cut inside: it is not one word.
 _SHOWN = 300  # Characters of a text; all of it is in --json.
 
 
@@ -67,11 +66,11 @@ def inspect(**given: Any) -> None:
 
 
 def _look(given: dict[str, Any]) -> Seen:
-    from bench.api import chosen_languages, chosen_split
     from bench.inspection import inspected
     from bench.loaders import open_source
     from bench.places import Places, default_cache
     from bench.registry import Registry
+    from bench.subsets import chosen_languages, chosen_split
 
     registry = Registry(given["cards"])
     task = registry.task(given["task"])
@@ -91,7 +90,8 @@ def _look(given: dict[str, Any]) -> Seen:
 
 def _result(given: dict[str, Any], registry: Registry, task: str, language: str, output: Path) -> Result:
     """The result that is meant; MissingError with the command that makes it where there is none."""
-    from bench.expression import Name, leaves, parse_expression
+    from bench.expression import Name, leaves
+    from bench.grammar import parse_expression
     from bench.results import find_results
 
     model, hex_ = given["model"], given["hex_"]
@@ -218,9 +218,6 @@ def _print(seen: Seen) -> None:
 
 
 def _excerpt(text: str | None) -> str:
-    if text is None:
-        return "(no longer in the corpus)"
-    if len(text) <= _SHOWN:
-        return text
-    whole, _, broken = text[: _SHOWN + 1].rpartition(" ")
-    return f"{whole if whole and len(broken) < _WORD else text[:_SHOWN]} .."
+    from bench.excerpt import excerpt
+
+    return "(no longer in the corpus)" if text is None else excerpt(text, _SHOWN)

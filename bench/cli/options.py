@@ -77,7 +77,7 @@ max_disk = click.option("--max-disk", metavar="SIZE", help="Refuse a run whose v
 
 def listed(values: Sequence[str], option: str) -> list[str]:
     """The items of a repeatable list option, each once; InputError where it names nothing."""
-    from bench.expression import split_list
+    from bench.grammar import split_list
 
     items = [item for value in values for item in split_list(value)]
     if not items:

@@ -109,7 +109,8 @@ def _fields(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
     yield (
         "documents",
-        f"{result['documents']:,} in {len(result['languages'])} languages ({how}), {result['queries']:,} questions",
+        f"{result['documents']:,} in {len(result['languages'])} language{'s' * (len(result['languages']) != 1)} "
+        f"({how}), {result['queries']:,} questions",
     )
     if result["tokens"]:
         yield "tokens", _range(result["tokens"]["documents"], "{:,.0f}")

@@ -42,10 +42,10 @@ def fetch(
 
     What is there and right is kept. A download that was broken off goes on where it was: run the same command again.
     """
-    from bench.api import chosen_languages, chosen_split
-    from bench.expression import split_list
+    from bench.grammar import split_list
     from bench.places import Places, data_folder, default_cache
     from bench.registry import Registry
+    from bench.subsets import chosen_languages, chosen_split
 
     card = Registry(cards).task(task)
     places = Places(data_folder(data), cache or default_cache(), offline=True)

@@ -38,11 +38,11 @@ def verify(
 
     A soft pin that is missed is listed and is no failure.
     """
-    from bench.api import chosen_languages, chosen_split
     from bench.cli.progress import Shown
-    from bench.expression import split_list
+    from bench.grammar import split_list
     from bench.places import Places, data_folder, default_cache
     from bench.registry import Registry
+    from bench.subsets import chosen_languages, chosen_split
     from bench.verify import verify as verified
 
     card = Registry(cards).task(task)

@@ -110,7 +110,7 @@ def _mustered(ray: Any, plan: Plan, order: Order, watch: Watch) -> RayEngine:
     assert plan.cluster is not None
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     share = shared_out(nodes, plan.cluster.workers, plan.cluster.origin.options.device)
-    told = replace(order, origin=_pickled(ray, plan), threads=_threads(share.cpus))
+    told = replace(order, origin=_pickled(ray, plan), threads=_threads(share.cpus), seed=plan.seed)
     remote = ray.remote(Worker).options(
         num_cpus=share.cpus, num_gpus=share.gpus, scheduling_strategy="SPREAD", max_restarts=0
     )

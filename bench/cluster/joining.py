@@ -5,21 +5,20 @@ What is started here has a password of its own and leaves no file behind.
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import secrets
-import shutil
+import signal
 import socket
 import sys
-import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from bench.cluster.folder import passing_folder
 from bench.errors import InputError, MissingError, StoppedError
 from bench.machine import cores
 
@@ -29,6 +28,7 @@ ANSWER_S = 5.0
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 _SETTINGS = 4  # The type of the frame that every server of HTTP/2, and so of Ray, begins with (RFC 9113, 3.4).
 _STARTS = 3  # A start is given up by Ray after 30 s, which on a busy machine may be too few.
+_CROWD = 4  # Workers a processor that Ray started here may have: not all that they do needs one.
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -37,10 +37,15 @@ def joined(address: str | None, workers: int | None, *, offline: bool) -> Iterat
     """The module `ray`, connected; what was started for it ends with the block.
 
     A connection that this process has already is taken, and left. MissingError where Ray is not installed, InputError
-    for an address that is none, StoppedError where nothing answers there, or what does cannot be joined.
+    for an address that is none or more workers than this machine is good for, StoppedError where nothing answers
+    there, or what does cannot be joined.
     """
     if find_spec("ray") is None:
         raise MissingError("--engine ray: Ray is not installed: pip install 'multilingual-retrieval-bench[ray]'")
+    if address is None and (workers or 0) > _CROWD * cores():
+        raise InputError(
+            f"--workers {workers}: this machine has {cores()} processors, for {_CROWD * cores()} workers at most"
+        )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # It would call home; and before the import.
     if address is not None:
         refuse_silent(address, offline=offline)
@@ -53,9 +58,33 @@ def joined(address: str | None, workers: int | None, *, offline: bool) -> Iterat
         return
     _connect(ray, address, workers)
     try:
-        yield ray
+        with _terminable():
+            yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Inside, SIGTERM, such as of a batch system, leads out by SystemExit: Ray's own handler ends with a trace."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def leave(number: int, frame: object) -> NoReturn:
+        came.append(number)
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    except SystemExit:
+        if came:
+            raise SystemExit(128 + came[0]) from None  # Ray makes it a 1 on the way.
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def refuse_silent(address: str, *, offline: bool) -> None:
@@ -101,8 +130,7 @@ def _keep_together() -> None:
 
     Once a process: the library reads its password once. It is made of the system's randomness, for this folder alone.
     """
-    folder = Path(tempfile.mkdtemp(prefix="bench-ray-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = passing_folder()
     if not any(name.startswith("RAY_AUTH_") for name in os.environ):
         token = folder / "token"
         token.touch(mode=0o600)

@@ -51,7 +51,7 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class Order:
-    """What every worker is told: the system, the folder of vectors, a file in it to know it by, threads, and paths.
+    """What every worker is told: the system, the folder of vectors, a file in it to know it by, and so on.
 
     `origin` is pickled by itself: what is in it may be found along `path` alone. `variables` are of the environment.
     """
@@ -63,6 +63,7 @@ class Order:
     folder: str
     path: tuple[str, ...]
     variables: tuple[tuple[str, str], ...] = ()
+    seed: int = 0
 
     def mark(self) -> Path:
         """The file by which a worker knows that it sees the folder of vectors."""
@@ -91,11 +92,12 @@ class Worker:
         """The shard of a window, by the encoder with that number, whose recipe must have that digest."""
         encoder = self._encoder(number, recipe, side)
         if self._order.mark().exists():
-            store = VectorStore(self._order.store, self._said.append, set())
+            store = VectorStore(self._order.store, self._said.append, set(), self._order.seed)
             shard: Shard | Sent | None = store.get(encoder, texts, side, language, wait=wait)
         else:
             with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-                own = VectorStore(Path(folder), self._said.append, set()).get(encoder, texts, side, language)
+                there = VectorStore(Path(folder), self._said.append, set(), self._order.seed)
+                own = there.get(encoder, texts, side, language)
                 shard = Sent(own.path.read_bytes(), own.meta) if own else None
         notes, self._said[:] = tuple(self._said), []
         return Made(shard, notes)

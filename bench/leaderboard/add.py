@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +10,12 @@ from bench.entry import Entry
 from bench.errors import InputError, MissingError
 from bench.flags import checked_note
 from bench.leaderboard import EntryFiles, keep
+from bench.leaderboard.questions import NAME as QUESTIONS
+from bench.leaderboard.questions import keep_questions, may_be_kept, read_questions
 from bench.leaderboard.verify import Stored, Verified, check_entry
+from bench.leaderboard.verify.asked import Asked, question_findings
 from bench.leaderboard.verify.carded import Known
+from bench.leaderboard.verify.faults import Finding
 
 
 @dataclass(frozen=True)
@@ -49,16 +53,25 @@ def add_results(
         stored = check_entry(path, folder / "scores.parquet", str(path), done, known, folder)
         if stored is not None:
             checked.append(stored)
+            done.add(str(folder / QUESTIONS), _question_findings(stored, known))
     if done.faults:
         more = [f"and {len(done.faults) - _SHOWN} more"] if len(done.faults) > _SHOWN else []
         raise InputError("\n".join(["nothing was added:", *map(str, done.faults[:_SHOWN]), *more]))
-    return [_added(board, stored, text) for stored in checked], done.unread
+    return [_added(board, stored, text, known) for stored in checked], done.unread
 
 
 _SHOWN = 20
 
 
-def _added(board: Path, stored: Stored, note: str | None) -> Added:
+def _question_findings(stored: Stored, known: Known | None) -> Iterator[Finding]:
+    path = stored.path.with_name(QUESTIONS)
+    if path.exists():
+        asked = Asked()
+        asked.add(stored.entry, stored.rows)
+        yield from question_findings(path, asked, known)
+
+
+def _added(board: Path, stored: Stored, note: str | None, known: Known | None) -> Added:
     given = stored.entry
     files = EntryFiles.on_board(board, given)
     entry = given
@@ -67,4 +80,8 @@ def _added(board: Path, stored: Stored, note: str | None) -> Added:
         rows = [row for row in stored.rows if row.language == subset]
         new = replace(given, measures=measures, languages={})
         entry = keep(files, new, subset, block | ({"note": note} if note else {}), rows, given.measures)
+    card = known.task(given.identity["task"]) if known else None
+    questions = stored.path.with_name(QUESTIONS)
+    if card is not None and may_be_kept(card) and questions.exists():
+        keep_questions(files, read_questions(questions))
     return Added(files.entry, entry, tuple(given.languages))

@@ -13,7 +13,8 @@ from bench.cardfile import card_fields, card_names
 from bench.cards import parse_card
 from bench.contamination import Statement, contamination, joined, nothing_known
 from bench.errors import BenchError
-from bench.expression import Call, Expression, Kind, Name, Staged, Weighted, leaves, parse_expression, stages
+from bench.expression import Call, Expression, Kind, Name, Staged, Weighted, leaves, stages
+from bench.grammar import parse_expression
 from bench.leaderboard.imported import imported_models
 from bench.leaderboard.imported.models import Model
 from bench.model import Training

@@ -60,7 +60,7 @@ def search(
 
     `queries` is (q, d); `shards` hold the documents' vectors in the order of `ids`. `query_block` queries go through
     the corpus together (default: as many as `memory` allows). `tiles` makes the float32 products of the first pass, of
-    all of these queries at once (default: the processor, in threads; `bench.adapters.device`). `progress` counts
+    all of these queries at once (default: the processor, in threads; `bench.adapters.device_search`). `progress` counts
     documents over all passes, except those that thousands of ties at rank k make necessary. All documents are returned
     where there are no more than k. Raises InputError (k, shapes, nothing to search), MissingError (files), StoppedError
     (NaN, infinity, beyond float32).

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ def replicates(panel: Panel, resamples: int, seed: int) -> Iterator[NDArray[np.f
     In a shared panel one draw serves all languages; else every language has its own, which depends on the seed and the
     language's code alone.
     """
-    weights = draws(panel.languages[0].size, resamples, np.random.default_rng(seed)) if panel.shared else None
+    weights = _shared_draws(panel.languages[0].size, resamples, seed) if panel.shared else None
     for language in panel.languages:
         own = np.random.default_rng([seed, zlib.crc32(language.code.encode())])
         drawn = weights if weights is not None else draws(language.size, resamples, own)
@@ -66,6 +67,14 @@ def replicates(panel: Panel, resamples: int, seed: int) -> Iterator[NDArray[np.f
         counts = drawn @ language.counts.astype(np.float32)
         # A draw without a single query of this language says nothing of it; it can only happen with a few units.
         yield (drawn @ totals.T).astype(np.float64) / np.maximum(counts, 1)[:, None]
+
+
+@lru_cache(maxsize=1)
+def _shared_draws(size: int, resamples: int, seed: int) -> NDArray[np.float32]:
+    """Those of a shared panel: every measure and every pair of systems of one task asks for the same ones."""
+    weights = draws(size, resamples, np.random.default_rng(seed))
+    weights.flags.writeable = False
+    return weights
 
 
 def draws(size: int, resamples: int, rng: np.random.Generator) -> NDArray[np.float32]:

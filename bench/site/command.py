@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from bench.entry import Block, Entry
 from bench.errors import BenchError
-from bench.expression import Stored, parse_expression
+from bench.expression import Stored
 from bench.files import canonical_json
+from bench.grammar import parse_expression
 from bench.measure import Measure
 from bench.model import Model
 from bench.store import SHARD_SIZE

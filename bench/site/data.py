@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.entry import Entry
+from bench.entry import Entry, task_folder
 from bench.errors import BenchError, MissingError
 from bench.leaderboard import entries
 from bench.leaderboard.cards import shipped_task
 from bench.leaderboard.imported import imported_models
 from bench.leaderboard.imported.models import Models
+from bench.leaderboard.questions import NAME as QUESTIONS
+from bench.leaderboard.questions import may_be_kept, read_questions, texts_of
 from bench.leaderboard.releases import entry_of, read_release, release_versions
 from bench.leaderboard.standings import standings
 from bench.model import Model
@@ -150,6 +152,14 @@ class SiteData:
         held = self._held.get((result["task"], result["identity"]))
         scores = held[0].with_suffix(".parquet") if held and result["kind"] == "measured" else None
         return scores if scores and scores.is_file() else None
+
+    def question(self, task: str, language: str, query: str) -> str | None:
+        """The text of a query; None where the board has none, or the task's card lets none be shown."""
+        return self.once(("questions", task), lambda: self._questions(task)).get((language, query))
+
+    def _questions(self, task: str) -> Mapping[tuple[str, str], str]:
+        path, card = self.board / task_folder(task) / QUESTIONS, self.task_card(task)
+        return texts_of(read_questions(path)) if card and may_be_kept(card) and path.is_file() else {}
 
     @cached_property
     def _held(self) -> dict[tuple[str, str], tuple[Path, Entry]]:

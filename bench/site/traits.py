@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from bench.entry import Entry
 from bench.errors import BenchError
-from bench.expression import Name, leaves, parse_expression
+from bench.expression import Name, leaves
+from bench.grammar import parse_expression
 from bench.leaderboard.imported.models import Model as Described
 from bench.model import Model
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from bench.comparison import common_languages, compare_entries
+from bench.excerpt import excerpt
 from bench.leaderboard.held import Held
 from bench.leaderboard.standings import tables_of
 from bench.site.data import Result, SiteData
@@ -18,6 +19,7 @@ MOVED = 5
 SEED = 0
 _ALL = 5  # Systems up to which every pair has a page; of more, neighbours in rank and the best with the next ones.
 _WITH_BEST = 5
+_SHOWN = 160  # Characters of a question.
 
 
 class Span(NamedTuple):
@@ -42,6 +44,27 @@ class Line(NamedTuple):
         return bool(low > 0 or high < 0)
 
 
+class Move(NamedTuple):
+    """A query with its values; `text` is its question cut short, None where the board does not have it."""
+
+    query: str
+    text: str | None
+    values: Mapping[str, float]
+
+
+class Moves(NamedTuple):
+    """The queries of a language that moved most; `tag` is the BCP-47 code of what they are written in."""
+
+    code: str
+    tag: str
+    queries: tuple[Move, ...]
+
+    @property
+    def told(self) -> bool:
+        """Whether the board has the text of any."""
+        return any(one.text for one in self.queries)
+
+
 class Versus(NamedTuple):
     """Two systems on one task; differences are those of the first, which ranks higher, less the second.
 
@@ -56,6 +79,7 @@ class Versus(NamedTuple):
     mean: Line
     among: Line
     lines: tuple[Line, ...]
+    moved: tuple[Moves, ...]
     unit: str
     notes: tuple[str, ...]
 
@@ -91,8 +115,19 @@ def _versus(site: SiteData, task: str, measure: str, rows: tuple[Row, Row]) -> V
     scale = _scale(found["languages"].values())
     lines = tuple(_line(code, row, scale) for code, row in found["languages"].items())
     mean = _line(None, found["mean"], scale)
+    moved = tuple(_moves(site, task, line) for line in lines if line.values["moved"])
     page = f"{site.folder}compare/{site.task_stem(task)}/{rows[0].key}/{rows[1].key}.html"
-    return Versus(page, task, measure, *rows, mean, mean, lines, found["unit"], tuple(found["notes"]))
+    return Versus(page, task, measure, *rows, mean, mean, lines, moved, found["unit"], tuple(found["notes"]))
+
+
+def _moves(site: SiteData, task: str, line: Line) -> Moves:
+    card, code = site.task_card(task), line.code or ""
+    texts = [(one, site.question(task, code, one["query"])) for one in line.values["moved"]]
+    return Moves(
+        code,
+        card.query_language(code) if card and code in card.languages else code,
+        tuple(Move(one["query"], excerpt(text, _SHOWN, " …") if text else None, one) for one, text in texts),
+    )
 
 
 def _held(site: SiteData, result: Result) -> Held:

@@ -6,7 +6,8 @@ from typing import Any
 
 from bench.adapters.fusion import NORMS, Fusion, Rule, reciprocal_ranks, weighted_sum
 from bench.errors import InputError, unknown
-from bench.expression import Call, Weighted, parse_expression
+from bench.expression import Call, Weighted
+from bench.grammar import parse_expression
 from bench.retriever import Retriever
 from bench.system.options import given, whole
 from bench.system.value import Context, Setting, System, combined

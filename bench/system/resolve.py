@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from bench.compact import Compact
 from bench.errors import InputError, unknown
-from bench.expression import Call, Expression, Kind, Name, Parsed, Staged, Stored, Weighted, leaves, parsed
+from bench.expression import Call, Expression, Kind, Name, Staged, Stored, Weighted, leaves
+from bench.grammar import Parsed, parsed
 from bench.registry import Registry
 from bench.system.own import own_object
 from bench.system.value import Context, Options, System

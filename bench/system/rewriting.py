@@ -6,7 +6,8 @@ from bench.adapters.language_model import LanguageModel
 from bench.adapters.rewriting import PASSAGE, TRANSLATION, LanguageModelRewriter
 from bench.endpoint import Address, Endpoint, stored
 from bench.errors import InputError
-from bench.expression import Call, parse_expression
+from bench.expression import Call
+from bench.grammar import parse_expression
 from bench.replies import Replies
 from bench.retriever import Retriever
 from bench.system.options import given, whole

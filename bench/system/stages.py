@@ -8,7 +8,8 @@ from typing import Any
 
 from bench.endpoint import stored
 from bench.errors import InputError
-from bench.expression import Kind, Name, Staged, parse_expression
+from bench.expression import Kind, Name, Staged
+from bench.grammar import parse_expression
 from bench.registry import Registry
 from bench.retriever import Reranker, Retriever
 from bench.system.options import given, number, whole

@@ -8,8 +8,9 @@ from bench.adapters.compact import compacted
 from bench.compact import Compact
 from bench.encoding import Sized, TextEncoder
 from bench.errors import InputError
-from bench.expression import Kind, Name, Stored, parse_expression
+from bench.expression import Kind, Name, Stored
 from bench.forms import Single, form_of
+from bench.grammar import parse_expression
 from bench.model import Model
 from bench.retriever import Retriever
 from bench.search.approximate import Factory
@@ -77,7 +78,7 @@ def searched(system: System, index: Factory | None, device: str | None) -> Syste
     def build(setting: Setting) -> Retriever:
         from bench.adapters.approximate import ApproximateRetriever
         from bench.adapters.dense import DenseRetriever
-        from bench.adapters.device import OnDevice
+        from bench.adapters.device_search import OnDevice
         from bench.engine import LOCAL
 
         built = system.build(setting)

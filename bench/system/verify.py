@@ -13,8 +13,9 @@ from bench.adapters.mteb_model import MtebEncoder
 from bench.adapters.rewriting import LanguageModelRewriter
 from bench.collection import Doc, Query
 from bench.encoding import Metered, Side, TextEncoder, encode_batch
-from bench.expression import Kind, Name, parse_expression
+from bench.expression import Kind, Name
 from bench.forms import MULTI, form_of
+from bench.grammar import parse_expression
 from bench.registry import Registry
 from bench.retriever import Placed, Reranker, Sent, Shows
 from bench.system.resolve import KINDS, STAGES

@@ -11,7 +11,7 @@ import click
 from bench.cli import options
 from bench.cli.output import note, print_json
 from bench.errors import InputError
-from bench.expression import split_list
+from bench.grammar import split_list
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _OF_RUNS = ("task", "languages", "model", "split", "qrels", "k", "replace")
@@ -72,9 +72,9 @@ def _results(folders: Sequence[Path], board: Path, given: dict[str, Any], quiet:
 
 
 def _runs(runs: Sequence[Path], board: Path, given: dict[str, Any]) -> list[dict[str, Any]]:
-    from bench.api import chosen_languages, chosen_split
     from bench.cli.board.known import places_of, registry_of
     from bench.foreign_run import Foreign, add_run
+    from bench.subsets import chosen_languages, chosen_split
 
     for name in ("task", "languages", "model"):
         if not given[name]:

@@ -16,11 +16,12 @@ from bench.formats.trec import read_run
 from bench.leaderboard import RELEASES, SUPERSEDED, read_entry
 from bench.leaderboard.noise import noise_findings
 from bench.leaderboard.upgrade import upgraded
+from bench.leaderboard.verify.asked import Asked, question_findings
 from bench.leaderboard.verify.borrowed import imported_faults, reported_faults
 from bench.leaderboard.verify.carded import Known, card_findings
 from bench.leaderboard.verify.faults import Fault, Finding
 from bench.leaderboard.verify.frozen import release_faults
-from bench.leaderboard.verify.layout import entry_files, noise_files, strays
+from bench.leaderboard.verify.layout import entry_files, noise_files, question_files, strays
 from bench.leaderboard.verify.recomputed import flag_findings, row_findings, run_findings
 from bench.leaderboard.verify.stored import findings
 from bench.perquery import Row, read_rows, unknown_columns
@@ -56,10 +57,13 @@ def verify(board: Path, known: Known | None = None, runs: Path | None = None) ->
     done = Verified()
     done.faults += strays(board)
     seen: dict[str, list[str]] = {}
+    asked: dict[Path, Asked] = {}
     for path in entry_files(board):
         where = path.relative_to(board).as_posix()
         stored = check_entry(path, path.with_suffix(".parquet"), where, done, known, _runs_of(path, runs))
         done.entries += 1
+        folder = path.parent.parent if path.parent.name == SUPERSEDED else path.parent
+        asked.setdefault(folder, Asked()).add(stored.entry if stored else None, stored.rows if stored else ())
         if stored is None:
             continue
         done.add(where, _place(path, stored.entry))
@@ -68,6 +72,9 @@ def verify(board: Path, known: Known | None = None, runs: Path | None = None) ->
     for places in seen.values():
         if len(places) > 1:
             done.add(places[1], [("duplicate", f"{places[0]} has the same identity")])
+    for path in question_files(board):
+        found = question_findings(path, asked.get(path.parent, Asked()), known)
+        done.add(path.relative_to(board).as_posix(), found)
     for path in noise_files(board):
         done.faults += _noise_faults(board, path, done)
     for path in sorted((board / RELEASES).glob("*.json")):

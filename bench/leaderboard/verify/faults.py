@@ -31,6 +31,7 @@ CHECKS = {
     "mean": "a language's value is not the mean of its per-query scores",
     "digest": "per-query scores, or a release's numbers, are not those of their digest",
     "run": "a stored run is damaged, missing, or gives other scores",
+    "questions": "questions' texts that cannot be read, that no entry has, or that may not be shown",
     "stray": "a file that does not belong on a board",
     "imported": "an imported table or index that is absent or cannot be read",
     "reported": "a file of printed figures that cannot be read",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.leaderboard import NOT_TASKS, RELEASES, SUPERSEDED
 from bench.leaderboard.noise import FOLDER as NOISE
+from bench.leaderboard.questions import NAME as QUESTIONS
 from bench.leaderboard.verify.faults import Fault
 
 _HALVES = (".json", ".parquet")
@@ -39,10 +40,18 @@ def strays(board: Path) -> Iterator[Fault]:
                 yield Fault(where, "stray", "a noise floor without its entry")
             continue
         release = parts[0] == RELEASES
+        if len(parts) == 2 and parts[1] == QUESTIONS and not release:
+            continue
         if path.name.startswith(".") or not in_task or path.suffix not in ((".json",) if release else _HALVES):
             yield Fault(where, "stray", "this does not belong on a board")
         elif path.suffix == ".parquet" and not path.with_suffix(".json").exists():
             yield Fault(where, "scores missing", "per-query scores without their entry")
+
+
+def question_files(board: Path) -> list[Path]:
+    """The questions' texts of all tasks that have some."""
+    found = sorted(board.glob(f"*/{QUESTIONS}"))
+    return [path for path in found if path.is_file() and _is_task(path.parent)]
 
 
 def noise_files(board: Path) -> list[Path]:

@@ -1,4 +1,5 @@
-// Sort, filter, measures and links of a task's table. The state is the part of the address after `#`:
+// Sort, filter, measures and links of a task's table: the scripts `table-rows.js`, `table-measure.js` and
+// `table-sight.js`, joined. The state is the part of the address after `#`:
 //   m measure, sort column, dir asc or desc, q name, from, method, size, licence, trained, row and col of a cell.
 // Without it the table is there whole. One listener a table; the keys of a column are read once.
 "use strict";
@@ -7,117 +8,44 @@
   if (!table) return;
 
   const LIMIT = 400; // Rows of a section that are laid out; a button shows the others.
-  const STEPS = 12;
-  const UNIT = 1000000; // Values are whole numbers of millionths: they round here as they do in the page.
   const FILTERS = ["q", "from", "method", "size", "licence", "trained"];
-  const stem = table.dataset.stem;
   const first = table.dataset.measure;
-  const heads = Array.from(table.tHead.rows[0].cells);
-  const codes = heads.map((head) => head.dataset.code);
-  const place = new Map(codes.map((code, i) => [code, i]));
+  const board = window.benchTable.rowsOf(table);
+  const { heads, codes, place, texts, bodies, rows, byKey } = board;
+  const measures = window.benchTable.measuresOf(table, board);
   const meanAt = place.get("_mean");
-  const groupsAt = place.get("_groups");
-  const texts = new Set(["_name", "_method", "_groups"]);
   const element = (id) => document.getElementById(id);
-
-  // --- rows, read from the page once
-
-  const bodies = Array.from(table.tBodies, (body) => ({ body, head: body.rows[0], rows: [], limit: LIMIT, shown: null }));
-  for (let i = 0; i < bodies.length; i += 2) bodies[i].silent = bodies[i].body.hidden;
-  const rows = [];
-  const byKey = new Map();
-  bodies.forEach((part, number) => {
-    for (const tr of Array.from(part.body.rows).slice(1)) {
-      const data = tr.dataset;
-      const row = {
-        tr, cells: tr.cells, key: tr.id, home: number - number % 2, part: number, order: rows.length,
-        name: tr.cells[1].textContent.toLowerCase(), from: part.body.dataset.from, method: data.method || "none",
-        size: data.size === undefined ? NaN : Number(data.size), licence: data.licence || "none", trained: data.trained,
-      };
-      rows.push(row);
-      byKey.set(row.key, row);
-      part.rows.push(row);
-    }
-  });
+  const sight = window.benchTable.sightOf(table, heads);
+  for (const part of bodies) {
+    Object.assign(part, { limit: LIMIT, more: 0 });
+    if (part.rows.length <= LIMIT) part.shown = part.rows; // As the page has them.
+  }
 
   const state = { m: first, sort: "", dir: "", q: "", from: "", method: "", size: "", licence: "", trained: "", row: "", col: "" };
   let applied = first; // The measure that the cells show.
-  let keys = new Map(); // Column -> sort keys by the order of rows.
-
-  // --- sorting
-
-  function numberOf(text) {
-    const found = /-?\d*\.?\d+/.exec(text);
-    return found ? Number(found[0]) : NaN;
-  }
-
-  function sizeOf(row) { return row.size; }
-
-  function keysOf(column) {
-    if (!keys.has(column)) {
-      const code = codes[column];
-      keys.set(column, rows.map((row) => {
-        if (code === "_size") return sizeOf(row);
-        const text = row.cells[column].textContent;
-        return texts.has(code) ? text.toLowerCase() : numberOf(text);
-      }));
-    }
-    return keys.get(column);
-  }
-
-  function compare(column, descending) {
-    const key = keysOf(column);
-    const sign = descending ? -1 : 1;
-    const asText = texts.has(codes[column]);
-    return (a, b) => {
-      const x = key[a.index], y = key[b.index];
-      if (asText) {
-        if (x === y) return a.order - b.order;
-        if (!x || !y) return x ? -1 : 1; // What is not there stands last, in either direction.
-        return x < y ? -sign : sign;
-      }
-      const noX = Number.isNaN(x), noY = Number.isNaN(y);
-      if (noX || noY) return noX && noY ? a.order - b.order : noX ? 1 : -1;
-      return x === y ? a.order - b.order : x < y ? -sign : sign;
-    };
-  }
-  rows.forEach((row, index) => { row.index = index; });
-
-  // --- filtering
-
-  function sizeFits(row, wanted) {
-    if (wanted === "none") return Number.isNaN(row.size);
-    if (wanted === "more") return row.size > 2000;
-    return row.size <= Number(wanted);
-  }
-
-  function fits(row, words) {
-    return words.every((word) => row.name.includes(word)) &&
-      (!state.from || row.from === state.from) && (!state.method || row.method === state.method) &&
-      (!state.licence || row.licence === state.licence) && (!state.size || sizeFits(row, state.size)) &&
-      (!state.trained || state.trained.split(" ").includes(row.trained));
-  }
 
   // --- drawing
 
   function same(a, b) { return a !== null && a.length === b.length && a.every((row, i) => row === b[i]); }
 
   function draw() {
+    const changed = [];
     const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
     const column = place.get(state.sort);
-    const order = column === undefined ? (a, b) => a.order - b.order : compare(column, state.dir === "desc");
+    const order = board.order(column, state.dir === "desc");
     let count = 0;
     for (const part of bodies) {
-      const found = part.rows.filter((row) => fits(row, words)).sort(order);
+      const found = part.rows.filter((row) => board.fits(row, words, state)).sort(order);
       if (!bodies[part.rows.length ? part.rows[0].home : 0].silent) count += found.length;
       const list = found.slice(0, part.limit);
       if (!same(part.shown, list) || part.more !== found.length - list.length) {
         part.shown = list;
         part.more = found.length - list.length;
-        part.body.replaceChildren(part.head, ...list.map((row) => row.tr), ...(part.more ? [moreRow(part)] : []));
+        changed.push(part);
       }
       part.found = found.length;
     }
+    if (changed.length) sight.first(() => changed.forEach(replace));
     // The heading of a section stands with its ranked rows; it stays where only the others are left. A section that
     // says nothing under this measure is not there, as without script.
     for (let i = 0; i < bodies.length; i += 2) {
@@ -135,6 +63,11 @@
     });
   }
 
+  function replace(part) {
+    const rows = part.shown.map((row) => row.tr);
+    part.body.replaceChildren(part.head, ...rows, ...(part.more ? [moreRow(part)] : []));
+  }
+
   function moreRow(part) {
     const tr = document.createElement("tr");
     tr.className = "more";
@@ -147,96 +80,6 @@
     th.append(button);
     tr.append(th);
     return tr;
-  }
-
-  // --- another measure
-
-  function text(value) {
-    const digits = (value / UNIT).toFixed(3);
-    return digits.startsWith("0") ? digits.slice(1) : digits;
-  }
-
-  function signed(value) {
-    const digits = text(Math.abs(value));
-    return digits === ".000" ? digits : (value > 0 ? "+" : "−") + digits;
-  }
-
-  function stepOf(value, scale) {
-    const [low, high] = scale;
-    if (high <= low) return STEPS / 2;
-    return Math.min(STEPS - 1, Math.max(0, Math.floor((value / UNIT - low) / (high - low) * STEPS)));
-  }
-
-  function fill(td, cell, scale, extra) {
-    const list = Array.isArray(cell);
-    const value = list ? cell[0] : cell;
-    const marks = list ? cell[1] : "";
-    const title = list ? cell[2] : "";
-    if (value === null) {
-      td.className = "no" + extra;
-      td.textContent = "–";
-    } else {
-      const saturated = marks.includes("s");
-      const classes = [...(saturated ? [] : [`h${stepOf(value, scale)}`]), ...marks];
-      td.className = classes.join(" ") + extra;
-      td.textContent = saturated ? `(${text(value)})` : text(value);
-      if (/[fe]/.test(marks)) td.append(small("i", "!"));
-      if (list && cell.length > 3) td.append(small("small", signed(cell[3])));
-    }
-    if (title) td.title = title; else if (td.title) td.removeAttribute("title");
-  }
-
-  function small(name, content) {
-    const made = document.createElement(name);
-    made.textContent = content;
-    return made;
-  }
-
-  function fillRow(row, line, scale) {
-    const [rank, ranks, groups, reason, coverage, mean, cells] = line;
-    const td = row.cells[0];
-    td.textContent = rank === null ? "–" : String(rank);
-    if (rank !== null && ranks && ranks[0] !== ranks[1]) td.append(small("small", `${ranks[0]}–${ranks[1]}`));
-    if (rank === null) td.title = reason || ""; else td.removeAttribute("title");
-    row.cells[place.get("_cover")].textContent = coverage;
-    if (groupsAt !== undefined) row.cells[groupsAt].textContent = groups;
-    fill(row.cells[meanAt], mean, scale, " mean");
-    cells.forEach((cell, i) => fill(row.cells[meanAt + 1 + i], cell, scale, ""));
-    row.part = row.home + (rank === null ? 1 : 0);
-  }
-
-  function showMeasure(measure) {
-    const data = window.BENCH_DATA[stem][measure];
-    if (!data) return;
-    let order = 0;
-    bodies.forEach((part) => { part.rows = []; part.shown = null; part.silent = true; });
-    for (const [key, line] of Object.entries(data.rows)) {
-      const row = byKey.get(key);
-      if (!row) continue;
-      fillRow(row, line, data.scale);
-      row.order = order++;
-      bodies[row.part].rows.push(row);
-      if (line[5] !== null || line[6].some((cell) => cell !== null)) bodies[row.home].silent = false;
-    }
-    keys = new Map();
-    applied = measure;
-    table.dataset.measure = measure;
-    element("shown-measure").textContent = measure;
-    element("low").textContent = `≤ ${text(data.scale[0] * UNIT)}`;
-    element("high").textContent = text(data.scale[1] * UNIT);
-  }
-
-  let loading = null;
-  function loaded() {
-    if (window.BENCH_DATA && window.BENCH_DATA[stem]) return Promise.resolve();
-    loading = loading || new Promise((done, failed) => {
-      const script = document.createElement("script");
-      script.src = table.dataset.source;
-      script.onload = done;
-      script.onerror = failed;
-      document.head.append(script);
-    });
-    return loading;
   }
 
   // --- the state, and the address
@@ -276,13 +119,14 @@
 
   async function apply() {
     if (state.m !== applied) {
-      try { await loaded(); } catch (failed) {
+      try { await measures.load(); } catch (failed) {
         state.m = applied;
         element("measure").value = applied;
         say("The data of the other measures could not be loaded.");
         return;
       }
-      showMeasure(state.m);
+      measures.show(state.m);
+      applied = state.m;
     }
     draw();
     choose();
@@ -315,6 +159,7 @@
     if (column !== 1) cell.classList.add("chosen");
     say(describe(row, column));
     roving(cell);
+    if (scroll) sight.all();
     if (scroll && row.tr.isConnected) cell.scrollIntoView({ block: "center", inline: "center" });
   }
 

@@ -1,4 +1,4 @@
-"""A part: what has come so far of a file, in `NAME.part`, and in `NAME.part.json` whose it is."""
+"""A partial file: what has come so far of a download, in `NAME.part`, and in `NAME.part.json` whose it is."""
 
 from __future__ import annotations
 
