@@ -102,7 +102,7 @@ def _add(found: Pairing, before: Held, after: Held, design: Design, wanted: Want
             found.problems.append(f"{before.name}, {code}: {trouble}")
         else:
             pair = np.stack([side[code].values for side in columns])
-            sheets[code] = Sheet(tuple(columns[0][code].queries.to_pylist()), pair)
+            sheets[code] = Sheet(columns[0][code].ids, pair)
     extra = [code for code in after.languages if code not in before.languages and code in columns[1]]
     if extra:
         found.notes.append(f"{before.name}: not in the baseline: {', '.join(extra)}: nothing to compare with")
@@ -135,7 +135,7 @@ def _trouble(before: Held, after: Held, code: str, columns: Sequence[dict[str, C
         if code not in column:
             return f"the {side} has no per-query scores of this language in {held.scores.name}"
     prints = [held.entry.languages[code].get("fingerprint") for held in (before, after)]
-    old, new = (set(column[code].queries.to_pylist()) for column in columns)
+    old, new = (set(column[code].ids) for column in columns)
     for lacking, what, where in ((old - new, "baseline", "candidate"), (new - old, "candidate", "baseline")):
         if lacking:
             return f"{len(lacking)} queries of the {what} are missing in the {where}, the first {min(lacking)!r}"

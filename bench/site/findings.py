@@ -8,8 +8,7 @@ from typing import NamedTuple
 from bench.files import digest
 from bench.leaderboard.audit import CHECKS
 from bench.leaderboard.audit.printed import AVERAGE, Finding, PrintedRow
-from bench.leaderboard.reported import audited
-from bench.leaderboard.reported.figures import reported_rows
+from bench.leaderboard.reported import audited_rows
 from bench.site.data import SiteData
 from bench.site.names import web_address
 from bench.site.sheets import Sheet
@@ -60,8 +59,7 @@ class Audit(NamedTuple):
 
 def audit_of(site: SiteData) -> Audit:
     """The audit of the numbers that a board reports."""
-    rows = reported_rows(site.board)
-    findings = audited(rows)
+    rows, findings = audited_rows(site.board)
     checks = [
         Check(name, name.replace(" ", "-"), reason, tuple(_found(site, f) for f in findings if f.check == name))
         for name, reason in CHECKS.items()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from bench.entry import mean_of
 from bench.errors import InputError
+from bench.files import file_sha256
 from bench.leaderboard.audit import audit
 from bench.leaderboard.audit.printed import Finding, PrintedRow
 from bench.leaderboard.cards import shipped_task
@@ -22,6 +24,18 @@ from bench.leaderboard.reported.figures import FOLDER, reported_rows
 def audited(rows: Sequence[PrintedRow]) -> list[Finding]:
     """What the audit finds in them, with the number of questions that the shipped cards give."""
     return audit(rows, _counted)
+
+
+def audited_rows(board: Path) -> tuple[Sequence[PrintedRow], Sequence[Finding]]:
+    """The printed rows of a board and what the audit finds in them, done once while the files are the same."""
+    files = sorted((board / FOLDER).glob("*.csv"))
+    return _audited_files(board, tuple((path.name, file_sha256(path)) for path in files))
+
+
+@lru_cache(maxsize=1)
+def _audited_files(board: Path, files: tuple[tuple[str, str], ...]) -> tuple[Sequence[PrintedRow], Sequence[Finding]]:
+    rows = reported_rows(board)
+    return tuple(rows), tuple(audited(rows))
 
 
 def _counted(task: str, split: str, language: str) -> int | None:
@@ -36,9 +50,9 @@ def reported_results(board: Path) -> list[dict[str, Any]]:
 
     What the audit finds in a row is a flag of its result. InputError for a value outside [0, 1].
     """
-    rows = reported_rows(board)
+    rows, findings = audited_rows(board)
     flags: dict[PrintedRow, list[dict[str, Any]]] = {}
-    for finding in audited(rows):
+    for finding in findings:
         if finding.check == "out of range":
             raise InputError(f"{board / FOLDER}: {finding.row}: {finding.message} (bench board audit)")
         # The row that is repeated has done nothing wrong; in the other checks all rows that are named are in doubt.
