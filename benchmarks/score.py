@@ -25,11 +25,11 @@ THEIRS = {"nDCG@10": "ndcg_cut_10", "R@100": "recall_100", "AP": "map"}
 
 def generated(queries: int, depth: int) -> tuple[Run, dict[str, dict[str, int]]]:
     rng = np.random.default_rng(3)
-    scores = np.sort(rng.random((queries, depth), dtype=np.float32), axis=1)[:, ::-1]
+    scores = np.arange(depth, 0, -1, dtype=np.float32)  # No ties: their order would have to be made.
     run, qrels = {}, {}
     for number in range(queries):
         docs = [f"d{row}" for row in rng.choice(10 * depth, depth, replace=False).tolist()]
-        run[f"q{number}"] = Ranking(docs, scores[number].copy())
+        run[f"q{number}"] = Ranking(docs, scores)
         judged = [*rng.choice(docs, 5, replace=False).tolist(), *(f"x{i}" for i in range(5))]
         qrels[f"q{number}"] = dict(zip(judged, rng.integers(0, 3, len(judged)).tolist(), strict=True))
     return run, qrels
