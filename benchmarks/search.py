@@ -125,7 +125,8 @@ def main() -> None:
         result = measure(folder, args)
     if not args.no_keep:
         rows = [{"what": f"round {i + 1}", **row} for i, row in enumerate(result["rounds"])]
-        keep("search", rows, **{key: value for key, value in result.items() if key != "rounds"})
+        facts = {"vectors" if key == "rows" else key: value for key, value in result.items() if key != "rounds"}
+        keep("search", rows, **facts)
     if args.json:
         print(json.dumps(result))
     else:
