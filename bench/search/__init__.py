@@ -9,14 +9,12 @@ queries at once, thread count and order of documents.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
-from operator import methodcaller
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +22,9 @@ from numpy.typing import NDArray
 from bench.errors import InputError, StoppedError
 from bench.idtable import Ids
 from bench.retriever import Progress
-from bench.search.blocks import Shards, Source
+from bench.search.blocks import Block, Shards, Source
 from bench.search.exact import Pairs, best, joined, score_pairs
+from bench.search.relay import Relay
 from bench.search.scan import Scan, Tiles, room
 from bench.search.ties import Ties
 from bench.search.whole import Whole
@@ -33,7 +32,9 @@ from bench.search.whole import Whole
 MEMORY = 1 << 30
 """Bytes that a search may use beside what the process already holds: up to a quarter for blocks, half for queries."""
 
-_BLOCK = 64 << 20  # Larger blocks are not searched faster.
+_BLOCK = 12 << 20  # Larger blocks are not searched faster.
+_SLOTS = 4  # Blocks in memory at once.
+_GATHERED = 8 << 20  # Bytes of candidates' vectors at once.
 _LARGEST = 1e38  # A third of the largest float32, so that no partial sum of a product overflows.
 _QUERIES = 512  # Queries a matrix product, see `bench.search.scan.TILE`; fewer leave the processor idle.
 
@@ -133,14 +134,34 @@ class _Corpus:
     ) -> None:
         """Show every block to every part; the parts share the threads."""
         longest = float(np.sqrt(np.square(queries, dtype=np.float64).sum(axis=1).max()))
-        for block in self.vectors.blocks(self._rows_within(_BLOCK)):
+        size = self._rows_within(_BLOCK)
+        turns = [parts[worker :: self.workers] for worker in range(min(self.workers, len(parts)))]
+        with Relay(self._safe(self.vectors.blocks(size, _SLOTS), longest), len(turns), _SLOTS) as relay:
+
+            def work(turn: int) -> None:
+                try:
+                    for block in relay.read(turn):
+                        for part in turns[turn]:
+                            part.scan(block)
+                except BaseException:
+                    relay.stop()
+                    raise
+
+            working = [self.pool.submit(work, turn) for turn in range(len(turns))]
+            for passed in relay.passed():
+                report(min(passed * size, self.vectors.rows))
+            for one in working:
+                one.result()
+
+    def _safe(self, blocks: Iterator[Block], longest: float) -> Iterator[Block]:
+        """The same blocks. StoppedError where a product with a query of norm `longest` may be too large."""
+        for block in blocks:
             if longest * block.norm > _LARGEST:
                 raise StoppedError(
                     f"{self.vectors.place(block.first)} and after: norms up to {block.norm:.3g}, queries up to "
                     f"{longest:.3g}: scores may exceed float32; scale the vectors down"
                 )
-            self._share(methodcaller("scan", block), parts)
-            report(block.first + len(block.vectors))
+            yield block
 
     def _finalists(self, scans: list[Scan], queries: NDArray[np.float32], cuts: list[slice]) -> Pairs:
         """All candidates of the scans with their exact scores; each document is read once, in the order of the rows."""
@@ -154,10 +175,17 @@ class _Corpus:
         distinct, starts = np.unique(rows[order], return_index=True)
         starts = np.append(starts, len(rows))
         document = np.repeat(np.arange(len(distinct)), np.diff(starts))
-        for first, vectors in self.vectors.gather(distinct, self._rows_within(_BLOCK // 8)):
-            pieces = _slices(int(starts[first]), int(starts[first + len(vectors)]), self.workers)
-            fill = partial(_fill_scores, pairs, queries, vectors)
-            self._share(fill, [order[piece] for piece in pieces], [document[piece] - first for piece in pieces])
+        size = self._rows_within(_GATHERED)
+
+        def fill(piece: slice) -> None:
+            for at, vectors in self.vectors.gather(distinct[piece], size):
+                first = piece.start + at
+                some = slice(starts[first], starts[first + len(vectors)])
+                places = order[some]
+                pairs.scores[places] = score_pairs(queries, vectors, pairs.queries[places], document[some] - first)
+
+        for _ in self.pool.map(fill, _slices(0, len(distinct), self.workers)):
+            pass
         return pairs
 
     def _tied(self, queries: NDArray[np.float32], floor: NDArray[np.float64], numbers: NDArray[np.intp]) -> Pairs:
@@ -175,23 +203,8 @@ class _Corpus:
         parts = -(-queries // _QUERIES)
         return _slices(0, queries, -(-parts // self.workers) * self.workers)
 
-    def _share(self, work: Callable[..., None], *arguments: Iterable[Any]) -> None:
-        """Do the work for each argument in the threads, and wait."""
-        for _ in self.pool.map(work, *arguments):
-            pass
-
     def _rows_within(self, most: int) -> int:
         return max(64, min(most, self.memory // 8) // (4 * self.vectors.dim))
-
-
-def _fill_scores(
-    pairs: Pairs,
-    queries: NDArray[np.float32],
-    vectors: NDArray[np.float32],
-    places: NDArray[np.int64],
-    documents: NDArray[np.int64],
-) -> None:
-    pairs.scores[places] = score_pairs(queries, vectors, pairs.queries[places], documents)
 
 
 def _check(queries: NDArray[np.float32], vectors: Shards, ids: Ids, k: int, query_block: int | None) -> None:

@@ -20,7 +20,7 @@ from bench.errors import InputError
 from bench.idtable import Ids
 from bench.retriever import Vectors
 from bench.search import MEMORY, Found
-from bench.search.blocks import Shards, Source
+from bench.search.blocks import Shards, Source, ahead
 from bench.search.exact import Pairs, best, score_pairs
 
 SEED = 20
@@ -105,7 +105,7 @@ class Approximate:
         with _one_thread():
             if not index.is_trained:
                 sample = _train(factory, index, vectors, memory)
-            for block in vectors.blocks(max(64, min(_BLOCK, memory // 8) // (4 * vectors.dim))):
+            for block in ahead(vectors.blocks(max(64, min(_BLOCK, memory // 8) // (4 * vectors.dim)))):
                 index.add(block.vectors)
             factory.set(index)
         return cls(factory, index, vectors, sample, _size(index))
@@ -126,7 +126,7 @@ class Approximate:
         distinct, document = np.unique(pairs.rows, return_inverse=True)
         order = np.argsort(document, kind="stable")
         starts = np.searchsorted(document[order], np.arange(len(distinct) + 1))
-        for first, vectors in self.vectors.gather(distinct, max(64, _BLOCK // 4 // (4 * self.vectors.dim))):
+        for first, vectors in ahead(self.vectors.gather(distinct, max(64, _BLOCK // 4 // (4 * self.vectors.dim)))):
             places = order[starts[first] : starts[first + len(vectors)]]
             pairs.scores[places] = score_pairs(queries, vectors, pairs.queries[places], document[places] - first)
 

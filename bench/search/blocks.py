@@ -66,16 +66,21 @@ class Shards:
         self._ends = np.cumsum([shard.rows for shard in self._shards], dtype=np.int64).tolist()
         self.rows = int(self._ends[-1]) if self._ends else 0
 
-    def blocks(self, size: int) -> Iterator[Block]:
-        """All vectors in blocks of `size` rows; a block is valid until the next one is asked for.
+    def blocks(self, size: int, slots: int = 2) -> Iterator[Block]:
+        """All vectors in blocks of `size` rows, read when they are asked for, into `slots` buffers in turn.
 
-        The next block is read while the caller works on this one. Raises StoppedError at NaN or infinity.
+        A block is valid until the next but `slots - 1` is asked for. Raises StoppedError at NaN or infinity.
         """
-        return ahead(self._read_blocks(min(size, self.rows)))
+        size = min(size, self.rows)
+        buffers = [np.empty((size, self.dim), np.float32) for _ in range(min(slots, -(-self.rows // max(1, size))))]
+        with closing(_Cursor(self._shards, self._ends)) as cursor:
+            for turn, first in enumerate(range(0, self.rows, size)):
+                vectors = buffers[turn % slots][: self.rows - first]
+                yield Block(first, vectors, self._read(cursor, first, vectors))
 
     def gather(self, rows: NDArray[np.int64], size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """The vectors of `rows` (ascending, distinct), `size` at a time: (place of the first in `rows`, vectors)."""
-        return ahead(self._read_rows(rows, max(1, min(size, len(rows)))))
+        return self._read_rows(rows, max(1, min(size, len(rows))))
 
     def place(self, row: int) -> str:
         """Where a row lies, for messages: `shard-0003.npy, row 17`."""
@@ -83,14 +88,6 @@ class Shards:
         shard = self._shards[index]
         name = shard.source.name if isinstance(shard.source, Path) else f"shard {index}"
         return f"{name}, row {row - (self._ends[index] - shard.rows)}"
-
-    def _read_blocks(self, size: int) -> Iterator[Block]:
-        buffers = [np.empty((size, self.dim), np.float32) for _ in range(2)]
-        with closing(_Cursor(self._shards, self._ends)) as cursor:
-            for turn, first in enumerate(range(0, self.rows, size)):
-                vectors = buffers[turn % 2][: self.rows - first]
-                cursor.read(first, vectors)
-                yield Block(first, vectors, self._norm(first, vectors))
 
     def _read_rows(self, rows: NDArray[np.int64], size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         gap = max(1, _SPAN // (4 * self.dim))
@@ -109,22 +106,27 @@ class Shards:
                     np.take(read, part[a:b] - part[a], axis=0, out=out[a:b], mode="clip")
                 yield start, out
 
-    def _norm(self, first: int, vectors: NDArray[np.float32]) -> float:
-        """The largest norm, rounded up: a float32 sum of squares is off by d * 2^-24 and loses squares below 2^-126."""
+    def _read(self, cursor: _Cursor, first: int, out: NDArray[np.float32]) -> float:
+        """Fill `out` with the rows from `first` on; the largest norm. A piece is measured while the cache has it."""
         step = max(1, _PIECE // (4 * self.dim))
         largest = 0.0
-        for start in range(0, len(vectors), step):
-            piece = vectors[start : start + step]
-            with np.errstate(over="ignore", invalid="ignore"):
-                squares = np.einsum("ij,ij->i", piece, piece).astype(np.float64)
-            if not np.isfinite(squares).all():
-                bad = ~np.isfinite(piece).all(axis=1)
-                if bad.any():
-                    row = first + start + int(np.argmax(bad))
-                    raise StoppedError(f"{self.place(row)}: the vector holds NaN or infinity; encode this shard again")
-                squares = np.square(piece, dtype=np.float64).sum(axis=1)
-            largest = max(largest, float(squares.max()))
+        for start in range(0, len(out), step):
+            piece = out[start : start + step]
+            cursor.read(first + start, piece)
+            largest = max(largest, self._square(first + start, piece))
         return float(np.sqrt(largest) * (1 + self.dim * 2.0**-24) + np.sqrt(self.dim) * 2.0**-62)
+
+    def _square(self, first: int, piece: NDArray[np.float32]) -> float:
+        """The largest squared norm; a float32 sum of squares is off by d * 2^-24 and loses squares below 2^-126."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.einsum("ij,ij->i", piece, piece).astype(np.float64)
+        if not np.isfinite(squares).all():
+            bad = ~np.isfinite(piece).all(axis=1)
+            if bad.any():
+                row = first + int(np.argmax(bad))
+                raise StoppedError(f"{self.place(row)}: the vector holds NaN or infinity; encode this shard again")
+            squares = np.square(piece, dtype=np.float64).sum(axis=1)
+        return float(squares.max())
 
 
 class _Cursor:

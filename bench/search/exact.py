@@ -40,10 +40,15 @@ def score_pairs(
 ) -> NDArray[np.float32]:
     """The exact scores of the pairs (`queries[q[i]]`, `vectors[v[i]]`)."""
     out = np.empty(len(q), np.float32)
-    step = max(1, _VALUES // queries.shape[1])
+    step = max(1, min(len(q), _VALUES // queries.shape[1]))
+    left, right = np.empty((2, step, queries.shape[1]), np.float32)
+    products = np.empty((step, queries.shape[1]))
     for a in range(0, len(q), step):
-        left, right = vectors.take(v[a : a + step], axis=0), queries.take(q[a : a + step], axis=0)
-        out[a : a + step] = _sum_rows(np.multiply(left, right, dtype=np.float64))
+        of = slice(min(step, len(q) - a))
+        np.take(vectors, v[a : a + step], axis=0, out=left[of], mode="clip")
+        np.take(queries, q[a : a + step], axis=0, out=right[of], mode="clip")
+        np.multiply(left[of], right[of], out=products[of], dtype=np.float64)
+        out[a : a + step] = _sum_rows(products[of])
     out += np.float32(0)  # -0.0 and 0.0 are one score, and shall be stored as one.
     return out
 

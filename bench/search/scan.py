@@ -10,6 +10,7 @@ the query is `crowded` and is answered by `Ties`, which scores exactly as it goe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import local
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from bench.search.blocks import Block
 
 TILE = 2048  # Documents a matrix product: with 512 queries the result is 4 MiB and stays in the processor's cache.
-_LANES = 8  # Scores whose maximum is compared first: nearly always none of them is a candidate.
+_GROUP = 128  # Scores whose maximum is compared first: mostly none of them is a candidate.
+_HEAD = 1024  # Documents that give a query its first bar.
 _ROOM = 1024  # Candidates beyond k that a query may hold.
 _LOWEST = np.finfo(np.float32).min
 
@@ -53,6 +55,7 @@ class Scan:
         self.floor = np.full(count, -np.inf)  # k documents are known to have at least this exact score
         self._tiles = tiles or Tiles(queries)
         self._k = k
+        self._begun = False
         self._held = np.zeros(count, np.intp)
         self._sift_at = np.full(count, k + 64)
         self._approx = np.empty((count, room(k)), np.float32)
@@ -61,9 +64,19 @@ class Scan:
     def scan(self, block: Block) -> None:
         """Keep what may be among the top k of the blocks so far."""
         error = self._tiles.error(block)
+        if not self._begun:
+            self._begin(block, error)
         for queries, rows, approx in self._tiles.reaching(block, lambda: self._bar(error)):
             if len(queries):
                 self._add(queries, rows, approx, error)
+
+    def _begin(self, block: Block, error: NDArray[np.float64]) -> None:
+        """Set the floors by the first documents alone, or all of the first tile would be candidates."""
+        self._begun = True
+        head = block.vectors[: min(TILE, max(_HEAD, 2 * self._k))]
+        if len(head) > self._k:
+            scores = np.partition(self._tiles.queries @ head.T, len(head) - self._k, axis=1)
+            self.floor[:] = scores[:, len(head) - self._k] - error
 
     def finish(self) -> None:
         """Drop what later documents have ruled out."""
@@ -119,6 +132,22 @@ class Scan:
         self._held[crowded] = 0
 
 
+class _Scratch(local):
+    """Two arrays a thread, used again for every tile: fresh memory takes the system longer than it takes to fill."""
+
+    def __init__(self) -> None:
+        self._arrays = [np.empty(0, np.float32)] * 2
+
+    def take(self, which: int, size: int) -> NDArray[np.float32]:
+        """The first `size` values of an array; what they hold is left over."""
+        if len(self._arrays[which]) < size:
+            self._arrays[which] = np.empty(size, np.float32)
+        return self._arrays[which][:size]
+
+
+_SCRATCH = _Scratch()
+
+
 class Tile(NamedTuple):
     """Documents from row `first` on, and their float32 scores, (queries, documents); -inf fills up the last columns."""
 
@@ -131,7 +160,7 @@ class Tiles:
     """The float32 scores of some queries and a block, a tile of documents at a time."""
 
     def __init__(self, queries: NDArray[np.float32]) -> None:
-        self._queries = queries
+        self.queries = queries
         self._norms = np.sqrt(np.square(queries, dtype=np.float64).sum(axis=1))
         self._norm = 0.0
 
@@ -143,15 +172,15 @@ class Tiles:
     @property
     def last_error(self) -> NDArray[np.float64]:
         """The error bound of each query for all blocks so far."""
-        return error_bound(self._queries.shape[1], self._norms, self._norm)
+        return error_bound(self.queries.shape[1], self._norms, self._norm)
 
     def products(self, block: Block) -> Iterator[Tile]:
         """The tiles of a block; the scores are overwritten by the next."""
-        width = min(TILE, -(len(block.vectors) // -_LANES) * _LANES)
-        scores = np.empty((len(self._queries), width), np.float32)
+        width = min(TILE, -(len(block.vectors) // -_GROUP) * _GROUP)
+        scores = _SCRATCH.take(0, len(self.queries) * width).reshape(len(self.queries), width)
         for start in range(0, len(block.vectors), TILE):
             documents = block.vectors[start : start + TILE]
-            np.matmul(self._queries, documents.T, out=scores[:, : len(documents)])
+            np.matmul(self.queries, documents.T, out=scores[:, : len(documents)])
             scores[:, len(documents) :] = -np.inf
             yield Tile(block.first + start, documents, scores)
 
@@ -161,20 +190,23 @@ class Tiles:
         The bar is asked for again before each tile: what was yielded may have raised it.
         """
         for tile in self.products(block):
-            queries, columns, approx = reaching(tile.scores, bar())
+            queries, columns, approx = self.above(tile, bar())
             yield queries, tile.first + columns, approx
 
-
-def reaching(scores: NDArray[np.float32], bar: NDArray[np.float32]) -> Candidates:
-    """The scores that reach their query's bar: queries (ascending), columns, scores."""
-    bar = np.maximum(bar, _LOWEST)  # finite, so that what fills the tile never reaches it
-    lanes = scores.reshape(len(scores), _LANES, -1)
-    width = lanes.shape[2]
-    # flatnonzero and divmod: numpy finds the places in a flat array many times faster than in a table.
-    queries, groups = np.divmod(np.flatnonzero(lanes.max(axis=1) >= bar[:, None]), width)
-    near = lanes[queries, :, groups]
-    hits, lane = np.divmod(np.flatnonzero(near >= bar[queries, None]), _LANES)
-    return queries[hits], lane * width + groups[hits], near[hits, lane]
+    @staticmethod
+    def above(tile: Tile, bar: NDArray[np.float32]) -> Candidates:
+        """The scores of a tile that reach their query's bar: queries (ascending), columns of the tile, scores."""
+        bar = np.maximum(bar, _LOWEST)  # finite, so that what fills the tile never reaches it
+        groups = tile.scores.reshape(-1, _GROUP)
+        each = tile.scores.shape[1] // _GROUP
+        # flatnonzero and divmod: numpy finds the places in a flat array many times faster than in a table.
+        found = np.flatnonzero(groups.max(axis=1).reshape(-1, each) >= bar[:, None])
+        owners = found // each
+        near = _SCRATCH.take(1, len(found) * _GROUP).reshape(-1, _GROUP)
+        np.take(groups, found, axis=0, out=near, mode="clip")
+        hits = np.flatnonzero(near >= bar[owners, None])
+        group, column = np.divmod(hits, _GROUP)
+        return owners[group], found[group] % each * _GROUP + column, near.reshape(-1)[hits]
 
 
 def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.idtable import Ids
 from bench.search.blocks import Block
 from bench.search.exact import Pairs, best, joined, rank_ids, score_pairs
-from bench.search.scan import Tiles, reaching, round_down
+from bench.search.scan import Tiles, round_down
 
 
 class Ties:
@@ -34,7 +34,7 @@ class Ties:
         error = self._tiles.error(block)
         for tile in self._tiles.products(block):
             floor = np.maximum(self._floor, self._last_score)
-            queries, columns, _ = reaching(tile.scores, round_down(floor - error))
+            queries, columns, _ = self._tiles.above(tile, round_down(floor - error))
             if len(queries):
                 scores = _score_repeats(self._queries, tile.vectors, queries, columns)
                 self._merge(Pairs(queries, tile.first + columns, scores))
