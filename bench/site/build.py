@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import InputError, MissingError
 from bench.files import writing
+from bench.site.beside import beside, of_kinds
 from bench.site.data import SiteData, site_data
 from bench.site.page import HERE, Page
 
-PAGES = ("home", "task", "system", "compare", "plots", "audit", "downloads", "releases")
-"""The modules of `bench.site.pages`, in the order in which they are written."""
+HERE_MADE = ("home", "task", "system", "audit", "downloads", "releases")
+"""Modules of `bench.site.pages`: of the pages that this process makes."""
+
+BESIDE = ("compare", "plots")
+"""Those of the pages that a second one makes meanwhile."""
 
 _LIST = ".bench-site"  # The files that the last build wrote: what a next one no longer writes is removed.
 
@@ -49,8 +52,9 @@ def all_pages(site: SiteData) -> Iterator[Page]:
     """Every file of the site."""
     for path in sorted((HERE / "static").iterdir()):
         yield Page(f"static/{path.name}", path.read_bytes())
-    for name in PAGES:
-        yield from importlib.import_module(f"bench.site.pages.{name}").pages(site)
+    with beside(site, BESIDE) as others:
+        yield from of_kinds(site, HERE_MADE)
+        yield from others
 
 
 def _earlier(out: Path) -> list[str]:
