@@ -1,23 +1,23 @@
 """Speed and memory of exact search over vectors on disk, beside `faiss.IndexFlatIP` over the same vectors in memory.
 
-    python benchmarks/search.py [--rows 1000000] [--queries 2000] [--k 100] [--rounds 5] [--dir DIR] [--json]
-                                [--no-keep]
+    python benchmarks/search.py [--rows 50000 200000 1000000] [--queries 1000] [--k 100] [--rounds 5] [--dir DIR]
+                                [--json] [--no-keep]
 
-Prints two ratios: throughput (flat seconds / search seconds, medians of alternated rounds, both in one process) and
-peak resident set at twice the rows to that at the rows (fresh processes that only search). Vectors are generated,
-normalised float32, and removed afterwards; the figures are left in `results/search.json`.
+For each number of vectors the throughput (flat seconds / search seconds, medians of alternated rounds, both in one
+process), and for the largest the peak resident set at twice the rows beside that at the rows (fresh processes that
+only search). Vectors are generated, normalised float32, and removed afterwards; the figures are left in
+`results/search.json`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import Seconds, alternated, keep, workplace
+from record import Seconds, alternated, keep, report, workplace
 from rows import peak_mb, peak_of, unit_vectors
 
 from bench.idtable import IdTable, IdWriter
@@ -60,52 +60,64 @@ def flat_index(folder: Path, dim: int) -> Any:
     return index
 
 
-def rounds(folder: Path, k: int, count: int, dim: int) -> list[tuple[Seconds, Seconds]]:
-    """(search, flat), one after the other, taking turns in going first."""
-    index, queries = flat_index(folder, dim), np.load(folder / "queries.npy")
-    took = alternated({"search": lambda: ours(folder, k), "flat": lambda: index.search(queries, k)}, count)
-    return list(zip(took["search"], took["flat"], strict=True))
+def throughput(folder: Path, rows: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Search beside flat, one after the other, taking turns in going first."""
+    index, queries = flat_index(folder, args.dim), np.load(folder / "queries.npy")
+    took = alternated(
+        {"search": lambda: ours(folder, args.k), "flat": lambda: index.search(queries, args.k)}, args.rounds
+    )
+    search, flat = (
+        {clock: statistics.median(getattr(one, clock) for one in took[name]) for clock in Seconds._fields}
+        for name in ("search", "flat")
+    )
+    each = [b.wall / a.wall for a, b in zip(took["search"], took["flat"], strict=True)]
+    return {
+        "vectors": rows,
+        "search_seconds": search["wall"],
+        "flat_seconds": flat["wall"],
+        "throughput_ratio": flat["wall"] / search["wall"],
+        "lowest_round": min(each),
+        "highest_round": max(each),
+        "cpu_ratio": flat["cpu"] / search["cpu"],
+    }
 
 
-def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
-    generate(folder, args.rows, args.queries, args.dim)
+def peaks(folder: Path, args: argparse.Namespace) -> dict[str, float]:
+    """The peak resident set of a search of the rows, and of one of twice as many."""
     once, twice = (
         statistics.median(peak_of("--dir", folder, "--k", args.k, "--peak", which) for _ in range(args.peaks))
         for which in ("once", "twice")
     )
-    times = rounds(folder, args.k, args.rounds, args.dim)
-    found, flat = (statistics.median(one.wall for one in column) for column in zip(*times, strict=True))
-    found_cpu, flat_cpu = (statistics.median(one.cpu for one in column) for column in zip(*times, strict=True))
-    return {
-        "rows": args.rows,
-        "queries": args.queries,
-        "k": args.k,
-        "dim": args.dim,
-        "search_seconds": found,
-        "flat_seconds": flat,
-        "throughput_ratio": flat / found,
-        "cpu_ratio": flat_cpu / found_cpu,
-        "rounds": [{"search": a.wall, "flat": b.wall, "ratio": b.wall / a.wall} for a, b in times],
-        "peak_mb": once,
-        "peak_mb_twice_the_rows": twice,
-        "peak_ratio": twice / once,
-    }
+    return {"peak_mb": once, "peak_mb_twice_the_rows": twice, "peak_ratio": twice / once}
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    result: dict[str, Any] = {"queries": args.queries, "k": args.k, "dim": args.dim, "rounds": args.rounds, "sizes": []}
+    for rows in sorted(args.rows):
+        with workplace("search", args.dir) as folder:
+            generate(folder, rows, args.queries, args.dim)
+            if rows == max(args.rows):
+                result |= peaks(folder, args)
+            result["sizes"].append(throughput(folder, rows, args))
+    return result
 
 
 def show(result: dict[str, Any]) -> None:
-    print("{rows} x {dim} vectors on disk, {queries} queries, k = {k}".format(**result))
-    print("search {search_seconds:.2f} s, flat {flat_seconds:.2f} s (medians)".format(**result))
-    each = " ".join(f"{item['ratio']:.2f}" for item in result["rounds"])
-    print(f"throughput / IndexFlatIP: {result['throughput_ratio']:.3f} (rounds: {each}; goal: 0.9 or more)")
-    print(f"the same in processor seconds: {result['cpu_ratio']:.3f}")
-    peaks = "{peak_mb:.0f} MB, at twice the rows {peak_mb_twice_the_rows:.0f} MB".format(**result)
-    print(f"peak resident set: {peaks}, ratio {result['peak_ratio']:.3f} (goal: no growth)")
+    print("vectors x {dim} on disk, {queries} queries, k = {k}, medians of {rounds} rounds".format(**result))
+    for size in result["sizes"]:
+        print(
+            "{vectors:>10,}: search {search_seconds:.2f} s, flat {flat_seconds:.2f} s, throughput / IndexFlatIP "
+            "{throughput_ratio:.2f} ({lowest_round:.2f} to {highest_round:.2f}), in processor seconds "
+            "{cpu_ratio:.2f}".format(**size)
+        )
+    where = "{peak_mb:.0f} MB, at twice the rows {peak_mb_twice_the_rows:.0f} MB".format(**result)
+    print(f"peak resident set at the most rows: {where}, ratio {result['peak_ratio']:.3f} (goal: no growth)")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--queries", type=int, default=2_000)
+    parser.add_argument("--rows", type=int, nargs="+", default=[50_000, 200_000, 1_000_000])
+    parser.add_argument("--queries", type=int, default=1_000)
     parser.add_argument("--k", type=int, default=100)
     parser.add_argument("--dim", type=int, default=384)
     parser.add_argument("--rounds", type=int, default=5)
@@ -121,16 +133,10 @@ def main() -> None:
         ours(args.dir, args.k, twice=args.peak == "twice")
         print(peak_mb())
         return
-    with workplace("search", args.dir) as folder:
-        result = measure(folder, args)
+    result = measure(args)
     if not args.no_keep:
-        rows = [{"what": f"round {i + 1}", **row} for i, row in enumerate(result["rounds"])]
-        facts = {"vectors" if key == "rows" else key: value for key, value in result.items() if key != "rounds"}
-        keep("search", rows, **facts)
-    if args.json:
-        print(json.dumps(result))
-    else:
-        show(result)
+        keep("search", result["sizes"], **{key: value for key, value in result.items() if key != "sizes"})
+    report(result, show, as_json=args.json)
 
 
 if __name__ == "__main__":
