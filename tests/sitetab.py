@@ -108,8 +108,14 @@ def shows(page: Any, measure: str) -> None:
     page.locator("#board:not(.soon)").wait_for()  # What is not in sight comes a moment later.
 
 
+def settled(page: Any) -> None:
+    """Wait until the rows out of sight have followed those in sight."""
+    page.locator("#board:not([aria-busy])").wait_for()
+
+
 def names(page: Any) -> list[str]:
     """The systems that the table shows, in order."""
+    settled(page)
     found: list[str] = page.eval_on_selector_all(
         "#board tbody:not([hidden]) tr[id]", "rows => rows.map(row => row.cells[1].querySelector('a').textContent)"
     )
@@ -118,6 +124,7 @@ def names(page: Any) -> list[str]:
 
 def column(page: Any, code: str) -> list[str]:
     """What stands in a column of the table, by its head's code."""
+    settled(page)
     found: list[str] = page.evaluate(
         """code => { const heads = [...document.querySelectorAll('#board thead th')];
         const at = heads.findIndex(head => head.dataset.code === code);

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from boards import store
-from siteboards import BOARD
+from siteboards import BOARD, many
 from sitetab import Tab, built_in, column, names, shows
 
 
@@ -45,6 +47,46 @@ def test_what_is_in_sight_comes_first_and_the_rest_at_once_after(browser: Any, s
         page.locator("#board:not(.soon)").wait_for()
         assert page.locator("#board tbody:not([hidden]) tr[id] td:last-child").first.is_visible()
         assert page.locator("#board .near").count() == 0
+        assert tab.wrong == []
+
+
+def falling(page: Any, code: str) -> list[bool]:
+    """Whether a column falls from row to row, in the part with ranked rows and in that with the others."""
+    parts = page.eval_on_selector_all(
+        "#board tbody:not([hidden])", "bodies => bodies.map(body => body.querySelectorAll('tr[id]').length)"
+    )
+    values = iter([float(re.sub(r"[^.0-9]", "", text) or "nan") for text in column(page, code)])
+    found = [[one for one in islice(values, count) if one == one] for count in parts]
+    return [part == sorted(part, reverse=True) and len(part) > 2 for part in found]
+
+
+def test_rows_in_sight_are_sorted_at_once_and_all_of_them_a_moment_later(browser: Any, tmp_path: Path) -> None:
+    site = built_in(many(tmp_path / "board", systems=200, subsets=5), tmp_path / "out").out
+    with Tab(browser, site) as tab:
+        page = tab.open("task/mteb-wide.html")
+        ranked = names(page)
+        seen = page.evaluate(
+            """() => { document.querySelector('#board thead th[data-code=l03] button').click();
+            const found = [], rows = document.querySelectorAll('#board tbody:not([hidden]) tr[id]');
+            for (const tr of rows) if (tr.getBoundingClientRect().top < innerHeight) found.push(tr.cells[1].title);
+            return {found, of: rows.length, busy: document.getElementById('board').ariaBusy}; }"""
+        )
+        page.locator("#board:not([aria-busy])").wait_for()
+        titles = page.eval_on_selector_all(
+            "#board tbody:not([hidden]) tr[id]", "rows => rows.map(tr => tr.cells[1].title)"
+        )
+        assert falling(page, "l03") == [True, True]
+        assert (seen["of"], seen["busy"]) == (200, "true")
+        assert 5 < len(seen["found"]) < 100
+        assert seen["found"] == titles[: len(seen["found"])]
+        assert sorted(names(page)) == sorted(ranked) != names(page)
+        for _ in range(4):  # Faster than the rows out of sight follow.
+            page.evaluate("document.querySelector('#board thead th[data-code=l03] button').click()")
+        page.evaluate("document.querySelector('#board thead th[data-code=l02] button').click()")
+        page.fill("#f-q", "model-0")
+        page.fill("#f-q", "")
+        assert falling(page, "l02") == [True, True]
+        assert sorted(names(page)) == sorted(ranked)
         assert tab.wrong == []
 
 

@@ -7,12 +7,21 @@ window.benchTable.sightOf = function (table, heads) {
   const columns = new CSSStyleSheet();
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, columns];
   let near = [];
+  let later = null; // What is put off until everything is laid out.
   let last = -1;
   let timer = 0;
 
+  function finish() {
+    const put = later;
+    later = null;
+    if (put) put();
+  }
+
   function all() {
     clearTimeout(timer);
+    finish();
     table.classList.remove("soon");
+    table.removeAttribute("aria-busy");
     for (const tr of near) tr.classList.remove("near");
     near = [];
   }
@@ -25,25 +34,57 @@ window.benchTable.sightOf = function (table, heads) {
     return at + 1;
   }
 
-  // Call with what is to be changed: it is measured before that, and marked together with it.
-  function first(change) {
+  function rowsThere() { return Array.from(table.querySelectorAll("tbody:not([hidden]) > tr[id]")); }
+
+  // Puts the rows of `order` from one place to another where they belong, each in exchange for the one that is there.
+  function exchange(order, from, to) {
+    const rows = rowsThere();
+    const at = new Map(rows.map((tr, i) => [tr, i]));
+    for (let i = from; i < to; i += 1) {
+      const there = rows[i], wanted = order[i];
+      if (there === wanted) continue;
+      const place = document.createComment("");
+      there.replaceWith(place);
+      wanted.replaceWith(there);
+      place.replaceWith(wanted);
+      rows[at.get(wanted)] = there;
+      at.set(there, at.get(wanted));
+    }
+  }
+
+  // Call with what is to be changed: it is measured before that, and marked together with it. Where the rows that are
+  // there only change places, `order` has them as they will stand: those in sight go there, the change is put off.
+  function first(change, order) {
+    finish();
     const column = beyond();
     const row = table.querySelector("tbody:not([hidden]) > tr[id]");
     const height = row ? row.offsetHeight : 0;
-    const top = sheet.scrollTop, bottom = top + sheet.clientHeight;
-    change();
+    // What of the sheet is in the window, measured from the first row: caption and head stand above it.
+    const box = sheet.getBoundingClientRect();
+    const start = row ? row.getBoundingClientRect().top : 0;
+    const top = Math.max(box.top, 0) - start;
+    const bottom = Math.min(box.top + sheet.clientHeight, window.innerHeight) - start;
+    const only = height > 0 && order !== null;
+    if (!only) change();
     all();
     if (!height) return;
-    const rows = table.querySelectorAll("tbody:not([hidden]) > tr[id]");
-    near = Array.from(rows).slice(Math.max(0, Math.floor(top / height) - 8), Math.ceil(bottom / height) + 1);
+    const rows = only ? order : rowsThere();
+    const from = Math.max(0, Math.floor(top / height) - 8), to = Math.min(rows.length, Math.ceil(bottom / height) + 1);
+    near = rows.slice(from, to);
+    if (only) {
+      exchange(order, from, to);
+      later = change;
+    }
     for (const tr of near) tr.classList.add("near");
     if (column !== last) columns.replaceSync(`.soon tbody tr[id] > :nth-child(n + ${column}) { display: none; }`);
     last = column;
     table.classList.add("soon");
+    table.setAttribute("aria-busy", "true");
     timer = setTimeout(all, SOON);
   }
 
-  sheet.addEventListener("scroll", all, { passive: true });
+  for (const scrolled of [sheet, window]) scrolled.addEventListener("scroll", all, { passive: true });
+  window.addEventListener("resize", all);
   table.addEventListener("focusin", all);
   window.addEventListener("beforeprint", all);
   return { first, all };

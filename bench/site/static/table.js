@@ -26,6 +26,13 @@
 
   // --- drawing
 
+  function permuted(a, b) {
+    const had = new Set(a);
+    return had.size === b.length && b.every((row) => had.has(row));
+  }
+
+  function standing() { return bodies.filter((part) => !part.body.hidden).flatMap((part) => part.shown.map((row) => row.tr)); }
+
   function same(a, b) { return a !== null && a.length === b.length && a.every((row, i) => row === b[i]); }
 
   function draw() {
@@ -39,13 +46,14 @@
       if (!bodies[part.rows.length ? part.rows[0].home : 0].silent) count += found.length;
       const list = found.slice(0, part.limit);
       if (!same(part.shown, list) || part.more !== found.length - list.length) {
+        part.moved = !part.more && found.length === list.length && permuted(part.shown, list);
         part.shown = list;
         part.more = found.length - list.length;
         changed.push(part);
       }
       part.found = found.length;
     }
-    if (changed.length) sight.first(() => changed.forEach(replace));
+    if (changed.length) sight.first(() => changed.forEach(replace), changed.every((part) => part.moved) ? standing() : null);
     // The heading of a section stands with its ranked rows; it stays where only the others are left. A section that
     // says nothing under this measure is not there, as without script.
     for (let i = 0; i < bodies.length; i += 2) {
