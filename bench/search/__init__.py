@@ -84,6 +84,12 @@ def search(
     return found
 
 
+def by_query(pairs: Pairs, count: int) -> list[Found]:
+    """The pairs of queries 0 to `count`, in the one order, as one list a query."""
+    ends = np.searchsorted(pairs.queries, np.arange(count + 1)).tolist()
+    return [Found(pairs.rows[a:b], pairs.scores[a:b]) for a, b in pairwise(ends)]
+
+
 @dataclass(frozen=True)
 class _Corpus:
     """What is searched, and with what means."""
@@ -99,11 +105,7 @@ class _Corpus:
     def answer(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> list[Found]:
         """The top k of each of these queries."""
         pairs = (self._all if self.k == self.vectors.rows else self._top)(queries, report)
-        ends = np.searchsorted(pairs.queries, np.arange(1, len(queries)))
-        return [
-            Found(rows, scores)
-            for rows, scores in zip(np.split(pairs.rows, ends), np.split(pairs.scores, ends), strict=True)
-        ]
+        return by_query(pairs, len(queries))
 
     def _all(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> Pairs:
         """All documents for each query."""

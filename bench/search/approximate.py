@@ -19,7 +19,7 @@ import numpy as np
 from bench.errors import InputError
 from bench.idtable import Ids
 from bench.retriever import Vectors
-from bench.search import MEMORY, Found
+from bench.search import MEMORY, Found, by_query
 from bench.search.blocks import Shards, Source, ahead
 from bench.search.exact import Pairs, best, score_pairs
 
@@ -117,10 +117,7 @@ class Approximate:
         numbers, columns = np.nonzero(rows >= 0)
         pairs = Pairs(numbers, rows[numbers, columns].astype(np.int64), np.empty(len(numbers), np.float32))
         self._score(pairs, queries)
-        ranked = best(pairs, k, ids)
-        ends = np.searchsorted(ranked.queries, np.arange(1, len(queries)))
-        split = zip(np.split(ranked.rows, ends), np.split(ranked.scores, ends), strict=True)
-        return [Found(found, scores) for found, scores in split] if len(queries) else []
+        return by_query(best(pairs, k, ids), len(queries))
 
     def _score(self, pairs: Pairs, queries: Vectors) -> None:
         distinct, document = np.unique(pairs.rows, return_inverse=True)

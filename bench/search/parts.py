@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.idtable import Ids
-from bench.search import Found, search
+from bench.search import Found, by_query, search
 from bench.search.blocks import Source
 from bench.search.exact import Pairs, best, joined
 
@@ -66,9 +66,7 @@ def merged(parts: Sequence[Part], k: int, ids: Ids) -> list[Found]:
     for start in range(0, count, step):
         stop = min(count, start + step)
         pairs = best(joined(_pairs(part, at, start, stop) for part, at in zip(parts, ends, strict=True)), k, ids)
-        cuts = np.searchsorted(pairs.queries, np.arange(1, stop - start))
-        lists = zip(np.split(pairs.rows, cuts), np.split(pairs.scores, cuts), strict=True)
-        found += [Found(rows, scores) for rows, scores in lists]
+        found += by_query(pairs, stop - start)
     return found
 
 
