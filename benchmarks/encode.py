@@ -15,7 +15,6 @@ resident set of fresh processes that only encode so many passages, and twice as 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import random
@@ -24,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import Seconds, alternated, keep, workplace
+from record import Seconds, alternated, keep, report, workplace
 from rows import peak_of
+from xquad import paragraphs
 
 from bench.adapters.encoded import EncodedCorpus
 from bench.census import CountedCorpus
@@ -42,10 +42,7 @@ WAYS = ("corpus", "loop", "encode")
 
 def passages(data: Path, count: int) -> list[str]:
     """Paragraphs of several languages in turn, again and again, each cut where a log-normal length says."""
-    pools = []
-    for language in LANGUAGES:
-        with gzip.open(data / "xquad" / f"xquad.{language}.json.gz", "rt", encoding="utf-8") as file:
-            pools.append([p["context"] for article in json.load(file)["data"] for p in article["paragraphs"]])
+    pools = [[paragraph["context"] for paragraph in paragraphs(data, language)] for language in LANGUAGES]
     rng = random.Random(7)
     found = []
     for number in range(count):
@@ -175,10 +172,7 @@ def main() -> None:
     same = ("--data", args.data, "--model", args.model, "--peak")
     result["peak_mb"] = {str(count): peak_of(*same, "--texts", count) for count in sizes}
     left(result, args)
-    if args.json:
-        print(json.dumps(result))
-    else:
-        show(result)
+    report(result, show, as_json=args.json)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,21 @@ squares of the relative error; beside it stands what a line through all sizes bu
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import CHECKOUT, keep
+from record import CHECKOUT, keep, timed
 from rows import peak_mb, unit_vectors
+from xquad import paragraphs
 
 SHARD = 50_000
 SEED = 20
@@ -59,10 +59,7 @@ def texts(data: Path, count: int) -> Iterator[str]:
     files = sorted((data / "xquad").glob("xquad.*.json.gz"))
     if not files:
         raise SystemExit(f"no xquad/ under {data}: set BENCH_TEST_DATA")
-    columns = []
-    for path in files:
-        articles = json.loads(gzip.decompress(path.read_bytes()))["data"]
-        columns.append([p["context"] for article in articles for p in article["paragraphs"]])
+    columns = [[row["context"] for row in paragraphs(data, path.name.split(".")[1])] for path in files]
     for number, text in enumerate(islice(cycle(t for row in zip(*columns, strict=True) for t in row), count)):
         yield f"{number} {text}"
 
@@ -143,16 +140,16 @@ def search(size: int, args: argparse.Namespace, folder: Path) -> dict[str, float
             ids.add([f"doc{number * SHARD + row:09d}" for row in range(rows)])
     ids_of = IdTable(folder / "ids")
     few = queries[: args.queries]
+    os.sync()  # Or the system writes what was generated while it is searched.
     return {
-        "seconds": seconds_of(lambda: exact(few, paths, ids_of, args.k)),
-        "ten_times": seconds_of(lambda: exact(queries, paths, ids_of, args.k)),
+        "seconds": seconds_of(lambda: exact(few, paths, ids_of, args.k), rounds=3),
+        "ten_times": seconds_of(lambda: exact(queries, paths, ids_of, args.k), rounds=3),
     }
 
 
-def seconds_of(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def seconds_of(work: Callable[[], object], rounds: int = 1) -> float:
+    """The median of some rounds."""
+    return statistics.median(timed(work).wall for _ in range(rounds))
 
 
 WORKS = {"encode": encode, "store": store, "search": search}

@@ -75,6 +75,14 @@ def keep(name: str, rows: Sequence[Mapping[str, Any]], **facts: Any) -> Path:
     return path
 
 
+def report(result: dict[str, Any], show: Callable[[dict[str, Any]], None], *, as_json: bool) -> None:
+    """Print what a benchmark found: as one line of JSON, else as it is shown to people."""
+    if as_json:
+        print(json.dumps(result))
+    else:
+        show(result)
+
+
 def kept(name: str) -> dict[str, Any] | None:
     """What a benchmark left behind last, None where it has not been run."""
     path = RESULTS / f"{name}.json"

@@ -13,13 +13,12 @@ where there are 10 million vectors, else in `results/search-large.json`.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import Seconds, keep, timed, workplace
+from record import Seconds, keep, report, timed, workplace
 from rows import peak_mb, peak_of, unit_vectors
 from search import SEED, SHARD, ours, shards
 
@@ -136,10 +135,7 @@ def main() -> None:
         rows = [{"what": f"round {i + 1}", **row} for i, row in enumerate(result["rounds"])]
         facts = {key: value for key, value in result.items() if key != "rounds"}
         keep("search-10m" if args.vectors == 10_000_000 else "search-large", rows, **facts)
-    if args.json:
-        print(json.dumps(result))
-    else:
-        show(result)
+    report(result, show, as_json=args.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ too), medians and their ratios, and the largest difference of an nDCG@10 between
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import statistics
@@ -23,7 +22,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from record import CHECKOUT, keep
+from record import CHECKOUT, keep, report
+from xquad import as_mteb_loads_it
 
 ALL = "ar,de,el,en,es,hi,ro,ru,th,tr,vi,zh"
 
@@ -34,26 +34,6 @@ class Took(NamedTuple):
     wall: float
     cpu: float
     scores: dict[str, float]
-
-
-def as_mteb_loads_it(path: Path) -> dict[str, Any]:
-    """XQuAD's original file as the parts that mteb's loader returns: each text once."""
-    from datasets import Dataset
-
-    data = json.loads(gzip.decompress(path.read_bytes()))["data"]
-    paragraphs = [paragraph for article in data for paragraph in article["paragraphs"]]
-    documents = {text: f"d{i}" for i, text in enumerate(dict.fromkeys(p["context"] for p in paragraphs))}
-    relevant: dict[str, dict[str, int]] = {}
-    for paragraph in paragraphs:
-        for question in paragraph["qas"]:
-            relevant.setdefault(question["question"], {})[documents[paragraph["context"]]] = 1
-    questions = {text: f"q{i}" for i, text in enumerate(relevant)}
-    return {
-        "corpus": Dataset.from_list([{"id": i, "title": "", "text": text} for text, i in documents.items()]),
-        "queries": Dataset.from_list([{"id": i, "text": text} for text, i in questions.items()]),
-        "relevant_docs": {questions[text]: labels for text, labels in relevant.items()},
-        "top_ranked": None,
-    }
 
 
 def run_mteb(data: Path, languages: list[str]) -> None:
@@ -68,7 +48,7 @@ def run_mteb(data: Path, languages: list[str]) -> None:
             self.language = named["config"]
 
         def load(self, **_: Any) -> dict[str, Any]:
-            return as_mteb_loads_it(data / "xquad" / f"xquad.{self.language}.json.gz")
+            return as_mteb_loads_it(data, self.language)
 
     place.RetrievalDatasetLoader = Local
     task = mteb.get_task("XQuADRetrieval", hf_subsets=languages)
@@ -161,10 +141,7 @@ def main() -> None:
         return
     result = measured(args.data.absolute(), languages, args.rounds)
     left(result, args.rounds)
-    if args.json:
-        print(json.dumps(result))
-    else:
-        show(result)
+    report(result, show, as_json=args.json)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The shipped cards as their YAML states them, families taken apart by a rule restated here."""
+"""The shipped cards as their YAML states them, families taken apart by a rule restated here; and a card of one's own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from typing import Any, Literal
 import yaml
 
 from bench.places import shipped
+
+OWN = """\
+name: mine
+title: A task of my own
+description: One language.
+authors: nobody
+loader: beir
+source: {name: mine, revision: "1"}
+split: dev
+splits: [train]
+document_text: text
+measures: [R@20, nDCG@10]
+licences: {texts: unknown, labels: MIT}
+languages: {en: {}}
+"""
 
 
 def stated(kind: Literal["tasks", "models"]) -> dict[str, dict[str, Any]]:
@@ -20,3 +35,8 @@ def stated(kind: Literal["tasks", "models"]) -> dict[str, dict[str, Any]]:
         shared = {key: field for key, field in value.items() if key not in ("family", "models")}
         cards |= {name: {**shared, "name": name, **(own or {})} for name, own in value["models"].items()}
     return dict(sorted(cards.items()))
+
+
+def own(**changes: Any) -> str:
+    """The card of one's own with other fields."""
+    return yaml.safe_dump(yaml.safe_load(OWN) | changes)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from toy import Toy
 
 from bench.errors import MissingError
+from bench.search.parts import search_part
 
 
 def in_worker() -> bool:
@@ -35,6 +40,51 @@ class Hand(Toy):
         if self.fate == "death" and in_worker():
             os._exit(9)
         return vectors * np.float32(np.nan) if self.fate == "nan" else vectors
+
+
+class Seeing(Hand):
+    """Its workers write which GPUs they see, and how many threads they take, beside the log."""
+
+    def _encode(self, side: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        import ray
+
+        assert self.log
+        if in_worker():
+            of_ray = ray.get_runtime_context().get_accelerator_ids()["GPU"]
+            found = [os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES"), of_ray, os.environ["OMP_NUM_THREADS"]]
+            with self.log.with_suffix(".seen").open("a") as file:
+                file.write(json.dumps(found) + "\n")
+        return super()._encode(side, texts)
+
+
+def seen(log: Path) -> set[tuple[str, tuple[str, ...], str]]:
+    """What each worker saw: its variable, what Ray gave it, its threads."""
+    rows = map(json.loads, log.with_suffix(".seen").read_text().splitlines())
+    return {(visible, tuple(of_ray), threads) for _, visible, of_ray, threads in rows}
+
+
+class Searching(Hand):
+    """Its workers say that they search, in a file of their own, and take a second before they do."""
+
+    def _encode(self, side: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        if in_worker():
+            from bench.cluster import worker
+
+            assert self.log
+            worker.search_part = partial(_slowly, search_part, searches(self.log))
+        return super()._encode(side, texts)
+
+
+def searches(log: Path) -> Path:
+    """Where workers log the searches that they begin, read by `pids`."""
+    return log.with_name("searches")
+
+
+def _slowly(search: Any, log: Path, *arguments: Any) -> Any:
+    with log.with_suffix(".pids").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(1)
+    return search(*arguments)
 
 
 class Dicing(Hand):

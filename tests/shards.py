@@ -57,7 +57,7 @@ class Texts:
 
     @property
     def ids(self) -> Any:
-        raise NotImplementedError
+        raise AssertionError("a store takes texts, and asks for no ids")
 
     def docs(self) -> Iterator[Doc]:
         return (Doc(str(i), text) for i, text in enumerate(self._texts))

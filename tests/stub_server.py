@@ -131,6 +131,12 @@ def serving() -> Iterator[Server]:
             thread.join()
 
 
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections to this machine alone."""
     connect = socket.socket.connect

@@ -64,10 +64,10 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 GOOD = [
-    plain("./root/a.tsv", b"a"),
-    plain("root/deep/b.tsv", b"b"),
-    plain("root/c", b"c"),
-    special("root", tarfile.DIRTYPE),
+    plain("./top/a.tsv", b"a"),
+    plain("top/deep/b.tsv", b"b"),
+    plain("top/c", b"c"),
+    special("top", tarfile.DIRTYPE),
 ]
 
 
@@ -76,7 +76,7 @@ def test_wanted_files_come_out(folder: Path, mode: str) -> None:
     archive = tar(folder / "x", *GOOD, mode=mode)
     written = unpack(
         archive,
-        {"root/a.tsv": folder / "out/1", "*/deep/b.tsv": folder / "out/n/2"},
+        {"top/a.tsv": folder / "out/1", "*/deep/b.tsv": folder / "out/n/2"},
         {"none": folder / "3"},
         folder=folder,
     )
@@ -87,7 +87,7 @@ def test_wanted_files_come_out(folder: Path, mode: str) -> None:
 
 
 def test_a_zip_archive(folder: Path) -> None:
-    archive = zipped(folder / "x", ("root/", b""), ("root/a.tsv", b"a" * 1000), ("b.tsv", b"b"))
+    archive = zipped(folder / "x", ("top/", b""), ("top/a.tsv", b"a" * 1000), ("b.tsv", b"b"))
     unpack(archive, {"*/a.tsv": folder / "1", "*/b.tsv": folder / "2"}, folder=folder)
     assert ((folder / "1").read_bytes(), (folder / "2").read_bytes()) == (b"a" * 1000, b"b")
 
@@ -123,12 +123,12 @@ def test_all_or_none(folder: Path) -> None:
 OUT = "not to be trusted, nothing of it was unpacked"
 HOSTILE: dict[str, tuple[list[Member], str]] = {
     "absolute": ([plain("/etc/evil")], f"the name '/etc/evil' leads out of its folder: {OUT}"),
-    "upwards": ([plain("root/../../evil")], f"the name 'root/../../evil' leads out of its folder: {OUT}"),
+    "upwards": ([plain("top/../../evil")], f"the name 'top/../../evil' leads out of its folder: {OUT}"),
     "upwards folder": ([special("../evil", tarfile.DIRTYPE)], f"the name '../evil' leads out of its folder: {OUT}"),
     "backwards": ([plain("..\\evil")], f"leads out of its folder: {OUT}"),
     "drive": ([plain("C:/evil")], f"leads out of its folder: {OUT}"),
-    "device": ([special("root/null", tarfile.CHRTYPE)], f"'root/null' is a device: {OUT}"),
-    "pipe": ([special("root/pipe", tarfile.FIFOTYPE)], f"'root/pipe' is a device: {OUT}"),
+    "device": ([special("top/null", tarfile.CHRTYPE)], f"'top/null' is a device: {OUT}"),
+    "pipe": ([special("top/pipe", tarfile.FIFOTYPE)], f"'top/pipe' is a device: {OUT}"),
     "wanted symlink": ([special("a", tarfile.SYMTYPE, "/etc/passwd")], "'a' is a link, not a file"),
     "wanted hard link": ([plain("b"), special("a", tarfile.LNKTYPE, "b")], "'a' is a link, not a file"),
 }

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from console import Outcome, call
-from test_cli_inspect import QUERIES, write_own
+from owntask import QUERIES, write_own
 
 from bench import api
 from bench.entry import Entry

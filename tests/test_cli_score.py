@@ -7,12 +7,13 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from console import call
 
-from bench.cli import _code
 from bench.formats.trec import read_qrels, read_run
 
 # trec_eval's name, its parameter parted off -> ours.
@@ -41,19 +42,9 @@ CASES = {
 }
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def bench(capsys: pytest.CaptureFixture[str]) -> Any:
-    def call(*arguments: object) -> Outcome:
-        code = _code([str(argument) for argument in arguments])
-        return Outcome(code, *capsys.readouterr())
-
-    return call
+    return partial(call, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -5,38 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from console import Outcome, call, heavy_imports, on_terminal, rows
+from cardfiles import OWN
+from console import call, heavy_imports, on_terminal, rows
 from rich.cells import cell_len
 
 from bench.places import shipped
 
-OWN = """\
-name: mine
-title: A task of my own
-description: One language.
-authors: nobody
-loader: beir
-source: {name: mine, revision: "1"}
-split: dev
-splits: [train]
-document_text: text
-measures: [R@20, nDCG@10]
-licences: {texts: unknown, labels: MIT}
-languages: {en: {}}
-"""
-
 
 @pytest.fixture
 def bench(capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: object) -> Outcome:
-        return call(capsys, *arguments)
-
-    return run
+    return partial(call, capsys)
 
 
 @pytest.fixture

@@ -11,28 +11,13 @@ from pathlib import Path
 import pytest
 import toy
 from console import call
-from layouts import (
-    BY_TASK,
-    FILES,
-    LAYOUTS,
-    PAGE,
-    lay,
-    named,
-    nothing_written,
-    run,
-    zipped,
-)
-from originals import block_network
+from layouts import BY_TASK, FILES, LAYOUTS, PAGE, lay, named, nothing_written, run, zipped
 
 import bench
 from bench.errors import MissingError
 from bench.registry import Registry
 
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    block_network(monkeypatch)
-    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "irds"))
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def test_the_files_are_whole(tmp_path: Path) -> None:

@@ -10,25 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from layouts import (
-    BY_TASK,
-    PAGE,
-    lay,
-    nothing_written,
-    run,
-    zipped,
-)
-from originals import block_network, write
+from layouts import BY_TASK, PAGE, lay, nothing_written, run, zipped
+from originals import write
 
 from bench.errors import MissingError
 from bench.loaders.text import open_text
 
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    block_network(monkeypatch)
-    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "irds"))
-
+pytestmark = pytest.mark.usefixtures("offline")
 
 KINDS = {
     "a zip archive": zipped("f", b"1\ta"),

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from console import call
+from endpoints import encoder, endpoint
 from stub import Stub
 
-from bench.adapters.remote import RemoteEncoder, Served
 from bench.endpoint import Address, Endpoint
 from bench.errors import InputError, StoppedError
 from bench.replies import Replies
 
 SECRET = "sk-very-secret-0123456789"
-
-
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    server = Stub()
-    yield server
-    server.close()
-
-
-def endpoint(stub: Stub, **options: Any) -> Endpoint:
-    return Endpoint(Address.parse(stub.url), pause=0.01, timeout=0.5, attempts=4, **options)
-
-
-def encoder(stub: Stub, **options: Any) -> RemoteEncoder:
-    return RemoteEncoder(endpoint(stub), Served("m", "m"), **options)
 
 
 def test_the_key_is_sent_and_never_shown_or_kept(stub: Stub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,13 +167,6 @@ def test_what_is_encoded_for_the_first_time_is_timed_unasked(tmp_path: Path) -> 
     assert found["latency_ms"]["p95"] >= found["latency_ms"]["p50"] > 0
     words = bench.run("bm25", "mini", ["en"], offline=True, **where | {"board": tmp_path / "other"})
     assert found["index_bytes"] == recipe(words)["index_bytes"] + 24 * 512 * 4 + 128
-
-
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    server = Stub()
-    yield server
-    server.close()
 
 
 @pytest.mark.parametrize("expression", ["openai:{}#m@1", "hyde(bm25, llm={}#m@1)", "rrf(bm25, bm25 >> llm:{}#m@1[2])"])

@@ -19,13 +19,6 @@ from bench.ranking import Run, rank
 from bench.watch import Watch
 
 
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    server = Stub()
-    yield server
-    server.close()
-
-
 @pytest.mark.parametrize(
     ("reply", "order"),
     [

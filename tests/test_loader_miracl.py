@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from originals import Known, block_network, gunzip, write, write_lines, write_miracl, write_rows
+from originals import Known, gunzip, write, write_lines, write_miracl, write_rows
 
 import bench
 from bench.census import CountedCorpus, census_differences, file_differences
@@ -18,6 +18,8 @@ from bench.loaders import open_source
 from bench.places import Places
 from bench.registry import Registry
 from bench.task import Subset, Task
+
+pytestmark = pytest.mark.usefixtures("offline")
 
 # language: shards, documents, dev queries, dev judgments, dev positives, train queries (MIRACL's published figures)
 PUBLISHED = {
@@ -42,13 +44,6 @@ PUBLISHED = {
 }
 # Queries' ids that are judged documents of the same query, and relevant ones (measured in the files).
 OWN_IDS = {"de": (6, 1), "es": (46, 19), "fa": (75, 35), "fr": (12, 4), "hi": (1, 1), "yo": (46, 32), "zh": (17, 7)}
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No network, and an ir_datasets home without files."""
-    block_network(monkeypatch)
-    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "irds"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from originals import Known, block_network, write, write_rows
+from originals import Known, write, write_rows
 
 import bench
 from bench.collection import Passage, Query, Source
@@ -19,18 +19,14 @@ from bench.places import Places
 from bench.registry import Registry
 from bench.task import Task
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 LANGUAGES = {
     "ar": "arabic", "de": "german", "es": "spanish", "fr": "french", "hi": "hindi", "id": "indonesian", "it": "italian",
     "ja": "japanese", "nl": "dutch", "pt": "portuguese", "ru": "russian", "vi": "vietnamese", "zh": "chinese",
 }  # fmt: skip
 PASSAGES = [(0, "Erster Text"), (1, "Der Mond ist hell"), (2, "Die Sonne scheint"), (3, "Sterne am Himmel")]
 QUERIES = [(300, "heller Mond"), (100, "Sonne scheint"), (200, "Sterne Himmel")]
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    block_network(monkeypatch)
-    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "irds"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from originals import block_network, gunzip, write, write_lines, write_rows
+from originals import gunzip, write, write_lines, write_rows
 
 import bench
 from bench import fetch
@@ -22,6 +22,8 @@ from bench.needed import Origin
 from bench.places import Places
 from bench.registry import Registry
 from bench.task import Task
+
+pytestmark = pytest.mark.usefixtures("offline")
 
 # language: name, documents, (queries, judgments) of train, dev and test (Mr. TyDi's published figures)
 PUBLISHED = {
@@ -39,12 +41,6 @@ PUBLISHED = {
 }
 CONTENTS = ["Mwezi\n\nMwezi huzunguka dunia.\n\nHauna hewa.", "Jua bila mwili", "\n\nNyota ndogo"]
 PARTS = ("collection/docs.jsonl.gz", "topic.test.tsv", "qrels.test.txt")
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    block_network(monkeypatch)
-    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "irds"))
 
 
 @pytest.fixture

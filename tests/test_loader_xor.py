@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import toy
-from originals import Known, block_network, write, write_lines
+from originals import Known, write, write_lines
 
 import bench
 from bench.collection import Answered, Passage
@@ -24,6 +24,8 @@ from bench.places import Places
 from bench.ranking import rank
 from bench.registry import Registry
 from bench.task import Task
+
+pytestmark = pytest.mark.usefixtures("offline")
 
 DEV = "xor-retrieve/xor_dev_retrieve_eng_span_v1_1.jsonl"
 CORPUS = "xor-retrieve/enwiki_20190201_w100.tsv"
@@ -56,11 +58,6 @@ def write_xor(data: Path, questions: Sequence[Mapping[str, Any]] = QUESTIONS, pa
     write_lines(data / DEV, questions)
     write(data / CORPUS, passages or table())
     return data
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    block_network(monkeypatch)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import toy
-from originals import Known, block_network, write, write_lines
+from originals import Known, write, write_lines
 
 import bench
 from bench.collection import Passage, Query
@@ -21,6 +21,8 @@ from bench.places import Places
 from bench.ranking import rank
 from bench.registry import Registry
 from bench.task import Task
+
+pytestmark = pytest.mark.usefixtures("offline")
 
 LANGUAGES = "as bho brx gbm gom gu hi hne kn mai ml mni mr mwr or pa ps sa ta ur"
 POOL = [{"id": f"p{i}", "title": f"Title {i}", "context": f"context number{i}"} for i in range(1, 13)]
@@ -42,11 +44,6 @@ def write_up(
     write(folder / f"{split}/bho.jsonl{ending}", bhojpuri[0] + "\n\n" + "\n".join(bhojpuri[1:]) + "\n")
     write_lines(folder / f"{split}/or.jsonl{ending}", questions(ODIA))
     return data
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    block_network(monkeypatch)
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import gzip
 import hashlib
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from console import call
-from stub_server import Server, serving
+from stub_server import Server
 
 from bench import api
 from bench.cards import parse_card
@@ -177,12 +176,6 @@ def test_a_folder_of_folders_is_a_task_of_several_languages(tmp_path: Path) -> N
 
 
 # --- where files lie, and fetching them
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
 
 
 BODY = b'{"data": []}' * 1000

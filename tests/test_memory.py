@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tiny
 import toy
-from test_encoding import Words, bags, texts_of
+from wordy import Words, bags, texts_of
 
 import bench
 from bench.adapters.cross_encoder import CrossEncoderReranker

@@ -16,7 +16,7 @@ BENCHMARKS = CHECKOUT / "benchmarks"
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    for name in ("record", "rows", "cost"):
+    for name in ("record", "rows", "cost", "xquad"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 

@@ -5,48 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
+from released import blank, put
 
 from bench import api
 from bench.cli import _code
-from bench.entry import Entry
 from bench.errors import InputError, MissingError
-from bench.leaderboard import EntryFiles, keep, read_entry
+from bench.leaderboard import read_entry
 from bench.leaderboard.changes import entry_changes, file_changes
 from bench.leaderboard.releases import entry_of, make_release, read_release, release_of, release_versions, scores_of
 from bench.leaderboard.standings import standings
 from bench.leaderboard.verify import verify
-from bench.perquery import Row, read_rows
-
-ORDER = ("nDCG@10",)
-RECIPE = {
-    "data": {"source": "made", "revision": "1"},
-    "languages": {"query": "x", "document": "x"},
-    "k": 100,
-    "options": {"limit_docs": None},
-    "seconds": {},
-    "vectors": {"encoded": 0, "reused": 0},
-    "versions": {"bench": "0.1.0"},
-    "date": "2026-11-01T00:00:00Z",
-    "expected_flags": [],
-}
-
-
-def blank(model: str = "m", **identity: Any) -> Entry:
-    stated = {"task": "t", "split": "test", "data": "made@1", "model": model, "system": {"k": 1}}
-    rest = {"document_text": "text", "drop_query_id": False, "index": "exact"}
-    return Entry(stated | rest | identity, True, ORDER, ("aa", "bb"), {})
-
-
-def put(board: Path, subset: str, values: list[float], new: Entry | None = None) -> Entry:
-    new = new or blank()
-    counts = {"queries": len(values), "scored": len(values), "documents": 99, "judged": len(values), "unanswered": 0}
-    block = {"nDCG@10": sum(values) / len(values), **counts, "saturated": [], "pins": "match"}
-    block |= {"fingerprint": "0" * 64, "flags": [], "recipe": RECIPE}
-    rows = [Row(f"q{i}", subset, "nDCG@10", value) for i, value in enumerate(values)]
-    return keep(EntryFiles.on_board(board, new), new, subset, block, rows, ORDER)
+from bench.perquery import read_rows
 
 
 def released_means(board: Path, version: str) -> dict[str, float]:

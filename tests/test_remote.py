@@ -17,29 +17,14 @@ import numpy as np
 import pytest
 import toy
 from conforming import SCRIPTS, first_of_mini
+from endpoints import encoder
 from stub import Stub, vector
 
 import bench
-from bench.adapters.remote import PROBE, RemoteEncoder, Served
-from bench.endpoint import Address, Endpoint
+from bench.adapters.remote import PROBE, Served
 from bench.errors import StoppedError
 from bench.formats.trec import read_run
 from bench.replies import Replies
-
-
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    server = Stub()
-    yield server
-    server.close()
-
-
-def endpoint(stub: Stub, **options: Any) -> Endpoint:
-    return Endpoint(Address.parse(stub.url), **{"pause": 0.01, "timeout": 0.5, "attempts": 4} | options)
-
-
-def encoder(stub: Stub, served: Served | None = None, **options: Any) -> RemoteEncoder:
-    return RemoteEncoder(endpoint(stub), served or Served("m", "m"), **options)
 
 
 def unit(text: str, width: int = 8) -> np.ndarray[Any, Any]:

@@ -5,82 +5,18 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from searching import K, Names, case, close_calls, oracle, readable, save, shuffled_names
 from threadpoolctl import threadpool_limits
 
 import bench.search.scan
 from bench.errors import InputError, MissingError, StoppedError
-from bench.search import Found, search
+from bench.search import search
 from bench.search.blocks import Shards
 from bench.search.exact import score_pairs
-
-K = 50
-
-
-class Names:
-    """Ids in memory that remember which rows were asked for."""
-
-    def __init__(self, names: list[bytes]) -> None:
-        self.names, self.asked = names, 0
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def take(self, rows: np.ndarray) -> list[bytes]:
-        self.asked += len(rows)
-        return [self.names[row] for row in rows.tolist()]
-
-
-def shuffled_names(count: int) -> list[bytes]:
-    """Ids whose byte order is neither the order of the rows nor that of numbers, some beyond ASCII."""
-    return [f"{'é' if n % 3 else 'd'}{n}".encode() for n in np.random.default_rng(5).permutation(count)]
-
-
-def oracle(queries: np.ndarray, vectors: np.ndarray, names: list[bytes], k: int) -> list[list[tuple[bytes, float]]]:
-    lists = []
-    for query in queries.astype(np.float64):
-        products = vectors.astype(np.float64) * query
-        scored = [
-            (float(np.float32(math.fsum(line))), name) for line, name in zip(products.tolist(), names, strict=True)
-        ]
-        lists.append([(name, score) for score, name in sorted(scored, reverse=True)[:k]])
-    return lists
-
-
-def readable(found: list[Found], names: list[bytes]) -> list[list[tuple[bytes, float]]]:
-    return [
-        [(names[row], score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
-        for rows, scores in found
-    ]
-
-
-def save(folder: Path, vectors: np.ndarray, size: int) -> list[Path]:
-    paths = [folder / f"shard-{start:06d}.npy" for start in range(0, len(vectors), size)]
-    for path, start in zip(paths, range(0, len(vectors), size), strict=True):
-        np.save(path, vectors[start : start + size])
-    return paths
-
-
-@cache
-def case(kind: str) -> tuple[np.ndarray, np.ndarray, list[bytes], list[list[tuple[bytes, float]]]]:
-    rng = np.random.default_rng(3)
-    count, dim = 1300, 13
-    queries = rng.standard_normal((11, dim)).astype(np.float32)
-    vectors = rng.standard_normal((count, dim)).astype(np.float32)
-    if kind == "integer":
-        queries, vectors = (rng.integers(-1, 2, array.shape).astype(np.float32) for array in (queries, vectors))
-    elif kind == "duplicates":
-        vectors = vectors[rng.integers(0, 9, count)]
-    elif kind == "constant":
-        vectors[:] = vectors[0]
-    elif kind == "zero":
-        vectors[:] = 0
-    names = shuffled_names(count)
-    return queries, vectors, names, oracle(queries, vectors, names, K)
 
 
 @pytest.mark.parametrize("query_block", [1, 10, 200])
@@ -141,17 +77,6 @@ def test_float16_and_mixed_shards(tmp_path: Path) -> None:
     np.save(paths[1], half[499:998].astype(np.float32))
     assert readable(search(queries, paths, Names(names), K, memory=100_000), names) == expected
     assert readable(search(queries, [half[:5], half[5:]], Names(names), K), names) == expected
-
-
-def close_calls(scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Documents whose scores lie 1e-8 apart, relatively, while their large parts cancel: float32 sums get them wrong."""
-    rng = np.random.default_rng(2)
-    vectors = rng.standard_normal((3000, 256)).astype(np.float32) * np.float32(scale)
-    vectors[:, 128:] = -vectors[:, :128]
-    query = np.ones((1, 256), np.float32)
-    query[0, 0] = query[0, 128] = 1.0
-    vectors[:, 5] += np.float32(scale) * (1 + 1e-8 * rng.permutation(3000)).astype(np.float32)
-    return query, vectors
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e15])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_releases import RECIPE, blank, put
+from released import RECIPE, blank, put
 
 from bench import api
 from bench.cli import _code

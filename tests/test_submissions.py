@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from console import call
-from originals import Known, block_network, write, write_lines, write_miracl, write_rows
+from originals import Known, write, write_lines, write_miracl, write_rows
 
 import bench
 from bench.formats.trec import read_run, write_run
 from bench.ranking import rank
+
+pytestmark = pytest.mark.usefixtures("offline")
 
 XOR_LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
 TEXTS = {"1": 'Aaron ( or ; "Ahärôn") is a prophet.', "2": "It fell by 50% that year.", "3": "In Paris,\tthey say."}
@@ -22,11 +24,6 @@ CORPUS = (
     'id\ttext\ttitle\n1\t"Aaron ( or ; ""Ahärôn"") is a prophet."\tAaron\n2\tIt fell by 50% that year.\tPercent\n'
     '3\t"In Paris,\tthey say."\tTower\n'
 )
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    block_network(monkeypatch)
 
 
 def write_xor(data: Path, split: str) -> None:

@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 from console import Outcome, call, rows
-from originals import block_network, gunzip, write_lines
+from originals import gunzip, write_lines
 
 MIRACL_SW = {"queries": 482, "judgments": 5_092, "positives": 910}  # published
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    block_network(monkeypatch)
-    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "irds"))
+def alone(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BENCH_DATA", raising=False)
 
 

