@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.encoding import unit_length
-from bench.errors import InputError, StoppedError, unknown
+from bench.errors import InputError, StoppedError
 from bench.forms import Positions, Single
 from bench.retriever import Vectors
 
@@ -49,7 +49,7 @@ class Compact:
             elif part.startswith("dims"):
                 raise InputError(f"--vectors {text}: {part}: expected a number of dimensions, such as dims=128")
             else:
-                raise unknown("form of vectors", part, PRECISIONS, f"--vectors {text}: expected {USAGE}")
+                raise InputError(f"--vectors {text}: {part!r} is no form of vectors: expected {USAGE}")
         return cls(dims, precision or "float32")
 
     def __str__(self) -> str:

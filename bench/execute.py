@@ -18,7 +18,7 @@ from bench.census import (
     pin_state,
     uncertain_counts,
 )
-from bench.cluster.engine import engine_of
+from bench.cluster.engine import engine_of, refuse_beforehand
 from bench.collection import Query, SelfScored, Sliced, Source
 from bench.distance import distances, reference, said
 from bench.engine import Engine
@@ -35,7 +35,7 @@ from bench.plan import Plan
 from bench.ranking import Run
 from bench.receipt import receipt
 from bench.report import Facts, block_of, encoded_parts, identity_of, result_of
-from bench.retriever import Retriever
+from bench.retriever import Asks, Retriever
 from bench.sample import sampled
 from bench.scores import Scores, refuse_without_answers
 from bench.scoring import Truth, search_and_score
@@ -97,9 +97,17 @@ def execute(plan: Plan, watch: Watch) -> dict[str, Any]:
 
 
 def rehearse(plan: Plan) -> dict[str, Any]:
-    """What `execute` would do, after the same look at files and checksums; nothing is encoded and nothing written."""
+    """What `execute` would do, after the same look at files, checksums and limits; nothing is written.
+
+    Only limits make it load the models, and encode a few texts, as they do in a run. A cluster is not connected to.
+    """
     notes: list[str] = []
     sources = open_all(plan, notes)
+    if (plan.max_memory or plan.max_disk) and any(isinstance(encoder, Asks) for encoder in plan.system.encoders):
+        notes.append("--max-memory, --max-disk: not looked at, since this would ask the endpoint")
+    else:
+        within_limits(plan, sources)
+    refuse_beforehand(plan)
     entry = _blank(plan)
     board = _board(plan)
     return {

@@ -35,6 +35,7 @@ RANGE = (
 )
 _AMONG = 4096  # First documents that the probe is drawn from.
 _Z = 1.645
+_ALL = (1.0, 1.0)
 _PHASES = ("load", "encode_documents", "encode_queries", "index", "rewrite", "search", "rerank")
 
 
@@ -63,7 +64,7 @@ def forecast(plan: Plan, price: Price, documents: int = 320, queries: int = 256)
     with workdir(plan.places.cache) as folder:
         probed = probe(plan, glimpses, documents, queries, folder)
     units = _Units(plan, glimpses)
-    left = {s: 1 - there[s].share if s in there else 1.0 for s in glimpses}
+    left = {s: there[s].left(g.queries) if s in there else _ALL for s, g in glimpses.items()}
     seconds = _seconds(units, glimpses, probed, left)
     rows = Rows(plan)
     return {
@@ -78,7 +79,7 @@ def forecast(plan: Plan, price: Price, documents: int = 320, queries: int = 256)
         "disk": _disk(plan, glimpses, rows, there),
         "memory": _memory(plan, glimpses, probed, rows),
         "seconds": {phase: _rounded(span) for phase, span in seconds.items()},
-        "seconds_from_nothing": _rounded(_seconds(units, glimpses, probed, dict.fromkeys(glimpses, 1.0))["total"]),
+        "seconds_from_nothing": _rounded(_seconds(units, glimpses, probed, dict.fromkeys(glimpses, _ALL))["total"]),
         **_cost(seconds["total"], price),
         **_spent(glimpses, probed, left),
         "range": RANGE,
@@ -154,9 +155,9 @@ def _rate(probed: Probe, phase: str, amounts: Sequence[float]) -> Span:
 
 
 def _seconds(
-    units: _Units, glimpses: Mapping[str, Glimpse], probed: Probe, left: Mapping[str, float]
+    units: _Units, glimpses: Mapping[str, Glimpse], probed: Probe, left: Mapping[str, tuple[float, float]]
 ) -> dict[str, Span]:
-    """The seconds of each phase where that share of every language's documents is left to be encoded."""
+    """The seconds of each phase where these shares of documents and of questions are left to be encoded."""
     windows = probed.windows
     document = _rate(probed, "encode_documents", [sum(units.lengths(w.documents, "document")) for w in windows])
     query = _rate(probed, "encode_queries", [sum(units.lengths(w.queries, "query")) for w in windows])
@@ -164,8 +165,9 @@ def _seconds(
     found = dict.fromkeys(_PHASES, ZERO) | {"load": Span.of([probed.load])}
     for subset, seen in glimpses.items():
         n, q = seen.documents, seen.queries
-        _add(found, "encode_documents", document.by(units.documents[subset]).times(n * left[subset]))
-        _add(found, "encode_queries", query.by(units.queries[subset]).times(q))
+        documents, questions = left[subset]
+        _add(found, "encode_documents", document.by(units.documents[subset]).times(n * documents))
+        _add(found, "encode_queries", query.by(units.queries[subset]).times(q * questions))
         _add(found, "index", Span.of([seen.reading * n]))
         if probed.paces:
             for pace in probed.paces:
@@ -200,6 +202,7 @@ def _language(
         units.name: _rounded(units.documents[subset].times(seen.documents)),
         "shards": -(-seen.documents // plan.shard_size) if plan.system.encoders else 0,
         "store": {"there": there.there, "looked_at": there.looked_at, "of": there.of} if there else None,
+        "questions_in_store": round(there.questions) if there else None,
     }
 
 
@@ -220,8 +223,8 @@ def _disk(plan: Plan, glimpses: Mapping[str, Glimpse], rows: Rows, there: Mappin
     free = free_disk(plan.places.cache)
     if kept is None:
         return {"vectors": None, "there": None, "work": None, "new": None, "free": free}
-    stored = {subset: there[subset].stored if subset in there else 0.0 for subset in glimpses}
-    most = bytes_of(plan, {s: (g.documents * stored[s], g.queries) for s, g in glimpses.items()}, rows)
+    held = {s: (g.documents * there[s].stored, there[s].questions) for s, g in glimpses.items() if s in there}
+    most = bytes_of(plan, held, rows)
     kept = replace(kept, there=min(kept.there, round(most)))
     return {"vectors": kept.vectors, "there": kept.there, "work": kept.work, "new": kept.new, "free": free}
 
@@ -254,11 +257,11 @@ def _cost(total: Span, price: Price) -> dict[str, Any]:
     return found
 
 
-def _spent(glimpses: Mapping[str, Glimpse], probed: Probe, left: Mapping[str, float]) -> dict[str, Any]:
+def _spent(glimpses: Mapping[str, Glimpse], probed: Probe, left: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
     """What endpoints ask for all texts, by unit, if they ask for each what they asked for those of the probe."""
     texts = {
-        "document": sum(seen.documents * left[subset] for subset, seen in glimpses.items()),
-        "query": float(sum(seen.queries for seen in glimpses.values())),
+        "document": sum(seen.documents * left[subset][0] for subset, seen in glimpses.items()),
+        "query": sum(seen.queries * left[subset][1] for subset, seen in glimpses.items()),
     }
     spent: dict[str, float] = {}
     for side, bill in probed.spent.items():

@@ -143,15 +143,15 @@ def _fill_one(
     """The share's part of what one encoder makes."""
     encoded, number = part.encoded, first
     number += encoded.fill(corpus, lambda shard: share.has(shard + first))
-    for texts in _query_texts(plan, retriever, part, questions):
+    for texts in query_texts(plan, retriever, part, questions):
         start = number
         number += encoded.fill_queries(texts, lambda shard, start=start: share.has(shard + start))  # type: ignore[misc]
     found.shards += number - first
     found.add(encoded, sum(map(share.has, range(first, number))))
 
 
-def _query_texts(plan: Plan, retriever: Retriever, part: Encodes, questions: Questions) -> list[list[str]]:
-    """The questions as the retriever will ask for their vectors; none where they are rewritten before."""
+def query_texts(plan: Plan, retriever: Retriever, part: Encodes, questions: Questions) -> list[list[str]]:
+    """The questions as the retriever will ask `part` for their vectors; none where they are rewritten before."""
     if any(isinstance(above, Rewritten) for above in parts(retriever)):
         return []
     batches = batches_of(plan, questions.queries, by_answers=questions.answers is not None)

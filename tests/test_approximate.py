@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_search import Names, oracle, readable, save, shuffled_names
+from searching import Names, oracle, readable, save, shuffled_names
 from toy import Toy
 
 import bench

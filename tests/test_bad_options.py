@@ -39,6 +39,27 @@ USAGE = [
     (["--model", ","], "--model: no name given"),
     (["--cards", "nowhere"], "--cards nowhere: no such folder; it holds tasks/*.yaml and models/*.yaml"),
     (["--model", "bm25", "--dtype", "bfloat16"], "bm25: --dtype bfloat16: no model in it has a dtype to choose"),
+    (
+        ["--model", "bm25", "--device", "tpu"],
+        "--device tpu: no device 'tpu': expected cpu, cuda, mps, xpu, hpu, npu, xla, or such as cuda:0",
+    ),
+    (
+        ["--model", "bm25", "--device", "cpu,cpu"],
+        "bm25: --device cpu,cpu: no model in it has a device to choose: leave --device away",
+    ),
+    (
+        ["--model", "rrf(bm25, bm25)", "--device", "cuda"],
+        "rrf(bm25, bm25): --device cuda: no model in it has a device to choose: leave --device away",
+    ),
+    (
+        ["--vectors", "x"],
+        "--vectors x: 'x' is no form of vectors: expected float16, int8, binary, dims=N, or dims=N with one of them, such as "
+        "dims=128,int8",
+    ),
+    (
+        ["--engine", "ray", "--address", "x"],
+        "--address x: expected HOST:PORT, such as 10.0.0.1:6379 that `ray start` printed",
+    ),
     (["--model", "bm25", "--weights", "w"], "bm25: --weights: no model in it takes weights from a folder"),
 ]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cardfiles
 import pytest
 import yaml
-from console import Outcome, call, heavy_imports, on_terminal, rows
+from console import call, heavy_imports, on_terminal, rows
 from rich.cells import cell_len
 
 OWN = """\
@@ -31,10 +32,7 @@ INSTALL = "pip install 'multilingual-retrieval-bench[offline]'"
 
 @pytest.fixture
 def bench(capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: object) -> Outcome:
-        return call(capsys, *arguments)
-
-    return run
+    return partial(call, capsys)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import faiss
 import numpy as np
 import pytest
-from test_search import Names, oracle, readable, save, shuffled_names
+from searching import Names, oracle, readable, save, shuffled_names
 from toy import Toy, logged, write_beir
 
 import bench
@@ -150,10 +150,17 @@ def test_a_variant_prints_in_one_way(typed: str, printed: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ("int4", "unknown form of vectors 'int4': did you mean 'int8'?"),
+        (
+            "int4",
+            "--vectors int4: 'int4' is no form of vectors: expected float16, int8, binary, dims=N, or dims=N with",
+        ),
+        (
+            "dims=8,x",
+            "--vectors dims=8,x: 'x' is no form of vectors: expected float16, int8, binary, dims=N, or dims=N",
+        ),
         ("int8,binary", "--vectors int8,binary: binary is one too many"),
         ("dims=0", "--vectors dims=0: dims=0: expected a number of dimensions, such as dims=128"),
-        ("", "unknown form of vectors ''"),
+        ("", "--vectors : '' is no form of vectors: expected float16"),
     ],
 )
 def test_what_is_no_variant_is_told(typed: str, message: str) -> None:
@@ -261,7 +268,7 @@ def test_an_option_that_nothing_heeds_is_a_mistake(tmp_path: Path, capsys: pytes
         ("bm25", "int8", "bm25: --vectors int8: no model in it has one vector a text"),
         ("bm25 [int8]", "float32", "bm25 [int8]: it has no single vectors that could be stored so"),
         ("me5-small-q4", "dims=384", "me5-small-q4 [dims=384]: its vectors have 384 dimensions: give fewer than that"),
-        ("me5-small-q4", "tiny", "unknown form of vectors 'tiny'"),
+        ("me5-small-q4", "tiny", "'tiny' is no form of vectors"),
     ):
         assert _code(["run", "--model", model, *shared, "--vectors", option]) == 2
         assert message in capsys.readouterr().err

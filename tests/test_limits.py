@@ -102,6 +102,17 @@ def test_too_little_memory_is_said_with_numbers(run: Any, tmp_path: Path) -> Non
     assert not (tmp_path / "output").exists()
 
 
+@pytest.mark.parametrize("model", ["python:named_models:Named", "bm25"])
+def test_a_dry_run_says_what_the_run_would_say(run: Any, tmp_path: Path, model: str) -> None:
+    limits = ["--max-disk", "30kB"] if model != "bm25" else ["--max-memory", "10MB"]
+    refused, dry = run(*limits, model=model), run(*limits, "--dry-run", model=model)
+    assert dry.code == refused.code == 2
+    assert dry.err.split(" have taken ")[0] == refused.err.split(" have taken ")[0]  # The memory taken grows.
+    assert run(*limits[:1], "1GB", "--dry-run", model=model).code == 0
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.name != ".lock"]
+    assert not (tmp_path / "output").exists()
+
+
 def test_what_does_not_fit_is_listed(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.budget.peak_memory_mb", lambda: 100.0)
     monkeypatch.setattr("bench.budget.resident", lambda: 100_000_000)

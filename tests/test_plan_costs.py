@@ -138,6 +138,8 @@ def test_what_is_in_the_store_is_counted_and_costs_nothing_more(place: Path, pla
         "en": {"there": 4, "looked_at": 12, "of": 12},
         "sw": {"there": 3, "looked_at": 3, "of": 3},
     }
+    assert {code: row["questions_in_store"] for code, row in found["languages"].items()} == {"en": 24, "sw": 24}
+    assert "encode_queries" not in found["seconds"], "none is left"
     characters = sum(len(text) for _, text in documents("en"))
     _, expected, _ = span(found["seconds"]["encode_documents"])
     windows = found["probe"]["windows"]
@@ -148,6 +150,9 @@ def test_what_is_in_the_store_is_counted_and_costs_nothing_more(place: Path, pla
     assert found["disk"]["there"] == pytest.approx(stored, rel=0.01), "but for the files' headers"
     other = result(plan("--json", "--shard-size", "99", "--probe", "16"))
     assert other["languages"]["sw"]["store"] == {"there": 0, "looked_at": 4, "of": 4}
+    assert other["languages"]["sw"]["questions_in_store"] == 24, "they are one shard all the same"
+    few = result(plan("--json", "--shard-size", "10", "--probe", "16"))
+    assert {code: row["questions_in_store"] for code, row in few["languages"].items()} == {"en": 0, "sw": 0}
 
 
 def test_compact_vectors_are_made_from_whole_ones_without_encoding(place: Path, plan: Any) -> None:
@@ -159,8 +164,9 @@ def test_compact_vectors_are_made_from_whole_ones_without_encoding(place: Path, 
     rate = sum(w["seconds"]["encode_documents"] for w in windows) / sum(w["characters"] for w in windows)
     left = sum(len(text) for _, text in documents("en"))
     assert span(found["seconds"]["encode_documents"])[1] == pytest.approx(rate * left, rel=0.01)
-    # The queries, which are float32 here too, may be there; of the documents in int8 none are.
-    assert found["disk"]["there"] <= 2 * QUERIES * DIMENSIONS * 4
+    # The questions, which are float32 here too, are there in one language; of the documents in int8 none are.
+    assert {code: row["questions_in_store"] for code, row in found["languages"].items()} == {"en": 0, "sw": QUERIES}
+    assert 0 < found["disk"]["there"] <= QUERIES * DIMENSIONS * 4
     assert found["disk"]["new"] >= 1500 * DIMENSIONS
     again = bench.run("python:paced_models:Steady", "path:task", ["sw"], vectors="int8", latency=False, **options)
     assert again["vectors"]["encoded"] == 0
@@ -170,9 +176,9 @@ def test_vectors_of_other_texts_are_not_there(place: Path, plan: Any) -> None:
     bench.run("python:paced_models:Steady", "path:task", ["en"], cache=place / "cache", latency=False)
     write_beir(place / "other" / "en", [(f"d{n}", f"w{n} river") for n in range(90)], [("q", "river")], {"q": ["d0"]})
     found = result(plan("--json", "--probe", "16", task="path:other"))
-    # One recipe, one folder: what lies there is of another corpus; only the question, which nobody looks for, may be.
-    assert found["disk"]["there"] == DIMENSIONS * 4
-    assert found["disk"]["new"] >= 90 * DIMENSIONS * 4
+    # One recipe, one folder: what lies there is of another corpus.
+    assert found["disk"]["there"] == 0
+    assert found["disk"]["new"] >= 91 * DIMENSIONS * 4
 
 
 def test_a_corpus_that_is_not_here_is_reckoned_from_its_card(plan: Any, place: Path) -> None:
@@ -244,7 +250,7 @@ def test_the_sheet(place: Path, plan: Any) -> None:
     assert outcome.code == 0
     assert "1,500 in 2 languages (counted), 48 questions" in outcome.out
     assert "149 kB of vectors" in outcome.out
-    assert "nothing of 2 shards" in outcome.out
+    assert "nothing of 2 shards, 0 of 48 questions" in outcome.out
     assert "USD" in outcome.out
     assert "the range: low and high are those of the fastest and the slowest window" in outcome.err
 

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,32 @@ def test_an_address_where_something_answers(listener: socket.socket, reply: byte
         thread.join()
 
 
+@pytest.mark.slow
+def test_an_address_of_another_server_that_speaks_rays_protocol(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("ray", reason="needs the extra `ray`")
+    monkeypatch.setattr("bench.cluster.joining.JOIN_S", 4.0)
+    kept = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with suppress(OSError):
+                while True:
+                    kept.append(server.accept()[0])
+                    kept[-1].sendall(bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+
+        threading.Thread(target=greet, daemon=True).start()
+        address = f"127.0.0.1:{port_of(server)}"
+        outcome = call(capsys, *RUN, "--engine", "ray", "--address", address, "--cache", tmp_path)
+    assert (outcome.code, outcome.out) == (4, "")
+    assert (
+        f"--address {address}: what answers there is not the head of a Ray cluster (nothing from it within 4 s): "
+        in (outcome.err)
+    )
+    assert not list(tmp_path.rglob("*.ray")) and not list(tmp_path.rglob("*.npy"))
+
+
 def test_without_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     before = dict(os.environ)
@@ -152,9 +179,14 @@ CPU, BIG, GPU = {"CPU": 1.0}, {"CPU": 16.0}, {"CPU": 8.0, "GPU": 4.0}
         ([BIG], 3, None, (3, 5, 0)),
         ([CPU, BIG], 5, None, (5, 1, 0)),
         ([{"memory": 1.0}, BIG], None, None, (1, 16, 0)),  # A head without processors takes no worker.
-        ([BIG, GPU], None, None, (4, 4, 1)),  # One a GPU.
+        ([BIG, GPU], None, None, (4, 2, 1)),  # One a GPU, and all of them are on one node.
         ([GPU, GPU], 3, "cuda", (3, 4, 1)),
+        ([GPU, GPU], 5, "cuda", (5, 2, 1)),
+        ([{"CPU": 9.0, "GPU": 1.0}, GPU], None, "cuda", (5, 2, 1)),
+        ([{"CPU": 1.0, "GPU": 2.0}], None, None, (2, 0, 1)),  # There is none for each.
+        ([{"GPU": 1.0}, BIG], None, "cuda", (1, 0, 1)),
         ([GPU], None, "cpu", (1, 8, 0)),
+        ([GPU], 8, "cpu", (8, 1, 0)),
     ],
 )  # fmt: skip
 def test_what_a_worker_gets(nodes: list[Any], wanted: int | None, device: str | None, share: tuple[int, ...]) -> None:
@@ -167,8 +199,14 @@ def test_more_workers_than_the_cluster_has_room_for() -> None:
         shared_out([CPU, CPU], 3, None)
     with pytest.raises(InputError, match="--workers 9: the cluster has 8 GPUs, one a worker at least"):
         shared_out([GPU, GPU], 9, None)
-    with pytest.raises(InputError, match="--device cuda:1: with --engine ray every worker has one device"):
-        shared_out([GPU], None, "cuda:1")
+    for several in ("cuda:1", "cuda:0,cuda:1", "cuda,cuda"):
+        with pytest.raises(InputError, match=f"^--device {several}: with --engine ray .* device: say --device cuda$"):
+            shared_out([GPU], None, several)
+
+
+def test_gpus_that_no_node_has() -> None:
+    with pytest.raises(InputError, match=r"^--device cuda: no node of the cluster has a GPU .* or leave --device away"):
+        shared_out([CPU, BIG], None, "cuda")
 
 
 def test_more_workers_than_this_machine_is_good_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +216,25 @@ def test_more_workers_than_this_machine_is_good_for(monkeypatch: pytest.MonkeyPa
         joined(None, 9, offline=True),
     ):
         raise AssertionError("Ray was started")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--address", "nowhere"], 2, "--address nowhere: expected HOST:PORT"),
+        (["--address", "ray://head:10001"], 2, "--address ray://head:10001: a client cannot give workers a folder"),
+        (["--workers", "999999"], 2, "--workers 999999: this machine has "),
+        (["--address", "203.0.113.7:6379"], 0, ""),  # Nobody is called.
+    ],
+)
+def test_a_dry_run_says_what_the_run_would_say(
+    options: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("ray", reason="needs the extra `ray`")
+    outcome = call(capsys, *RUN, "--engine", "ray", *options, "--dry-run", "--cache", tmp_path / "cache")
+    assert outcome.code == code
+    assert outcome.err.removeprefix("bench: ").startswith(message)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_stretches_are_complete_and_even() -> None:

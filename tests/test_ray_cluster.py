@@ -3,89 +3,32 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clusters import TASK, TEXTS, Heard, cluster, encoded_twice, gone, meanwhile, run
 from hands import Dicing, Hand, pids
-from toy import logged
 
-import bench
 from bench.cluster.worker import Order
 from bench.errors import MissingError, StoppedError
-from bench.watch import Watch
 
 pytest.importorskip("ray", reason="needs the extra `ray`")
 pytestmark = pytest.mark.slow
 
-TASK: dict[str, Any] = {"task": "mini", "languages": ["en", "sw"], "shard_size": 4, "measures": ["nDCG@10"]}
-TEXTS = 2 * (48 + 48)
-SECRET = "RAY_AUTH_TOKEN_PATH"
-
-
-class Heard(Watch):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
-        self.texts: Counter[str] = Counter()
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-    def encoded(self, texts: int) -> None:
-        self.texts["encoded"] += texts
-
-    def reused(self, texts: int) -> None:
-        self.texts["reused"] += texts
-
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """A cluster of two nodes on this machine; its folder is short, since sockets lie in it."""
-    from pytest import MonkeyPatch
-
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder, MonkeyPatch.context() as env:
-        token = Path(folder) / "token"
-        token.touch(mode=0o600)
-        token.write_text(secrets.token_hex(32))
-        tests = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-        for name, value in {"RAY_TMPDIR": folder, SECRET: str(token), "PYTHONPATH": tests}.items():
-            env.setenv(name, value)
-        env.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        env.setenv("OMP_NUM_THREADS", "1")
-        from ray.cluster_utils import Cluster
-
-        node = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
-        cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-        cluster.add_node(**node)
-        try:
-            yield cluster.address
-        finally:
-            cluster.shutdown()
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    found = {path.name: path.read_bytes() for path in folder.rglob("*.trec.gz")}
-    assert found
-    return found
-
-
-def run(root: Path, name: str, model: Any, **options: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """A run's result and the bytes of its run files."""
-    result = bench.run(model, cache=root / name, output=root / f"{name}-out", **TASK | options)
-    return result, files(root / f"{name}-out")
+    """A cluster of two nodes on this machine."""
+    with cluster({"num_cpus": 1}, {"num_cpus": 1}) as made:
+        yield made.address
 
 
 def recipe(root: Path, name: str) -> dict[str, Any]:
@@ -94,35 +37,6 @@ def recipe(root: Path, name: str) -> dict[str, Any]:
     (path,) = (root / f"{name}-out").rglob("entry.json")
     found: dict[str, Any] = json.loads(path.read_text())["languages"]["en"]["recipe"]
     return found
-
-
-def gone(processes: set[int]) -> bool:
-    """Whether none of them lives any more, after a while if need be."""
-    until = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in processes) and time.monotonic() < until:
-        time.sleep(0.05)
-    return not any(Path(f"/proc/{pid}").exists() for pid in processes)
-
-
-@contextmanager
-def meanwhile(log: Path, batches: int, act: Callable[[int], None]) -> Iterator[None]:
-    """As soon as so many batches were begun, do something with the process of the last one."""
-
-    over = threading.Event()
-
-    def watch() -> None:
-        while len(pids(log)) < batches and not over.is_set():
-            time.sleep(0.01)
-        if not over.is_set():
-            act(pids(log)[-1])
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def test_two_nodes_give_the_bytes_that_one_process_gives(address: str, tmp_path: Path) -> None:
@@ -166,19 +80,9 @@ def test_a_worker_that_is_killed_costs_what_it_had_in_hand(address: str, tmp_pat
     assert found == run(tmp_path, "local", Hand(tmp_path / "local.log"))[1]
     assert result["vectors"] == {"encoded": TEXTS, "reused": 0}
     assert sum("died, what it had in hand goes to another" in text for text in watch.said) == 1
-    times = Counter(text for _, texts in logged(log) for text in texts)
-    twice = [text for text, count in times.items() if count > 1 and text != _example()]
-    assert len(twice) <= TASK["shard_size"], "a finished shard was encoded again"
+    assert len(encoded_twice(log)) <= TASK["shard_size"], "a finished shard was encoded again"
     assert len(set(pids(log))) == 3, "another worker took its place"
     assert gone(set(pids(log)))
-
-
-def _example() -> str:
-    from toy import text_id
-
-    from bench.store import EXAMPLE
-
-    return text_id(EXAMPLE)
 
 
 def test_a_task_that_kills_every_worker_is_given_up(address: str, tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from test_search import Names, case, close_calls, oracle, readable, shuffled_names
+from searching import Names, case, close_calls, oracle, readable, shuffled_names
 
 import bench.adapters.device_search as device
 from bench.adapters.device_search import products_on
+from bench.encoding import encode_window
 from bench.errors import InputError, StoppedError
+from bench.registry import Registry
 from bench.search import search
+from bench.system import Options, resolve
 
 
 @pytest.mark.parametrize("k", [1, 50])
@@ -80,3 +84,15 @@ def test_a_device_that_is_not_there() -> None:
         pytest.skip("this machine has one")
     with pytest.raises(InputError, match="--device cuda: torch has no such device here"):
         products_on("cuda")
+
+
+def test_a_model_on_a_device_that_is_not_there(tmp_path: Path) -> None:
+    import tiny
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    tiny.save_model(tmp_path, tiny.word_tokenizer())
+    (encoder,) = resolve(f"path:{tmp_path}", Registry(), Options(device="cuda", offline=True)).encoders
+    with pytest.raises(InputError, match=r"^--device cuda: torch has no such device here: "):
+        encode_window(encoder, ["river"], "document", "en")

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.adapters.accelerators import refuse_absent
+from bench.adapters.backend import library
 from bench.adapters.complete import nothing_made_up, refuse_incomplete
 from bench.adapters.memory import batch_in_memory
 from bench.adapters.remote_code import code_options
@@ -71,14 +73,15 @@ class CrossEncoderReranker:
 
     @cached_property
     def _model(self) -> Any:
-        from sentence_transformers import CrossEncoder
+        sentence_transformers = library()
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        refuse_absent(self._device)
         try:
             with nothing_made_up(self._weights.name):
-                model = CrossEncoder(
+                model = sentence_transformers.CrossEncoder(
                     str(self._weights.folder),
                     device=self._device,
                     trust_remote_code=self._code is not None,

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.adapters.accelerators import refuse_absent
 from bench.engine import Local
-from bench.errors import InputError, StoppedError
+from bench.errors import StoppedError
 from bench.idtable import Ids
 from bench.retriever import Progress, Vectors
 from bench.search import Found, search
@@ -48,12 +49,7 @@ def products_on(device: str) -> Callable[[Vectors], Tiles]:
 
     InputError where there is none of that name, StoppedError where its float32 is none.
     """
-    import torch
-
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"--device {device}: torch has no such device here: {str(error).splitlines()[0]}") from None
+    refuse_absent(device)
     _refuse_rounding(device)
     return partial(DeviceTiles, device=device)
 

@@ -5,6 +5,7 @@ What a batch is does not depend on who encodes it, so on devices of one kind the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,17 +17,28 @@ from bench.encoding import BatchLimits, Side, TextEncoder, TokenCount
 from bench.errors import InputError
 from bench.forms import Form, form_of
 
+KINDS = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
+"""The kinds of devices that torch computes on."""
+
 
 def devices_of(text: str | None) -> list[str | None]:
-    """The devices of `--device`: several with commas between. InputError where they are of several kinds."""
-    names = [name.strip() for name in text.split(",")] if text else []
-    kinds = dict.fromkeys(name.partition(":")[0] for name in names)
-    if "" in kinds or len(kinds) > 1:
+    """The devices of `--device`: several with commas between. InputError where they are of several kinds, or of none.
+
+    Whether they are here is looked at where something is put on them (`bench.adapters.accelerators`).
+    """
+    if text is None:
+        return [None]
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        found = re.fullmatch(r"([a-z]+)(:[0-9]+)?", name)
+        if found is None or found[1] not in KINDS:
+            raise InputError(f"--device {text}: no device {name!r}: expected {', '.join(KINDS)}, or such as cuda:0")
+    if len({name.partition(":")[0] for name in names}) > 1:
         raise InputError(
             f"--device {text}: expected one device, or several of one kind such as cuda:0,cuda:1: vectors differ in "
             "their last bits between kinds"
         )
-    return list(names) or [None]
+    return list(names)
 
 
 class Devices:

@@ -81,6 +81,13 @@ class EncodedCorpus:
         self.query_shards += [shard for _, shard in sorted(there, key=itemgetter(0))]
         return len(pieces)
 
+    def stored_queries(self, texts: Sequence[str]) -> int:
+        """How many of some queries have vectors that `encode_queries` would find in the store."""
+        work = self._work("query", self.query_language)
+        pieces = self._pieces(texts)
+        requests = (self.store.request(work.encoder, piece, "query", self.query_language) for piece in pieces)
+        return sum(len(piece) for piece, request in zip(pieces, requests, strict=True) if self.store.has(request))
+
     @contextmanager
     def afresh(self) -> Iterator[None]:
         """Inside, queries are encoded whether or not the store has them, and are not stored."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
+from bench.adapters.accelerators import refuse_absent
 from bench.adapters.complete import nothing_made_up
 from bench.errors import BenchError, InputError, MissingError, unknown
 from bench.weights import Located, version
@@ -79,6 +80,7 @@ class Registered:
         from transformers.utils import logging as bars
 
         bars.disable_progress_bar()  # type: ignore[no-untyped-call]
+        refuse_absent(device)
         name, meta = f"mteb:{self.name}", self.meta
         if weights and self.reads_folders:
             meta = meta.model_copy(update={"name": str(weights.folder), "revision": None})

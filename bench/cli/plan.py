@@ -9,7 +9,8 @@ import click
 
 from bench.cli import options
 from bench.cli.output import note, print_json, say
-from bench.errors import BenchError, InputError
+from bench.cli.pairs import on_each
+from bench.errors import InputError
 
 _PLANNED = (
     *("split", "k", "weights", "device", "dtype", "attention", "data", "cache", "cards", "shard_size"),
@@ -44,23 +45,13 @@ def plan(models: tuple[str, ...], tasks: tuple[str, ...], **given: Any) -> int:
         raise InputError("--currency: says in what --price-per-hour is given, which is missing")
     if given["offline"]:
         options.stay_offline()
-    pairs = [(m, t) for t in options.listed(tasks, "--task") for m in options.listed(models, "--model")]
-    results, codes = [], [0]
-    for model, task in pairs:
-        try:
-            results.append(_one(model, task, given))
-        except BenchError as error:
-            if len(pairs) == 1 and not given["as_json"]:
-                raise
-            say(f"bench: {model} on {task}: {error}", colour="red")
-            results.append({"model": model, "task": task, "error": {"code": error.exit_code, "message": str(error)}})
-            codes.append(error.exit_code)
+    results, code = on_each(models, tasks, lambda model, task: _one(model, task, given), as_json=given["as_json"])
     if given["as_json"]:
         print_json(results)
     else:
         for result in (result for result in results if "error" not in result):
             _print(result, quiet=given["quiet"])
-    return max(codes)
+    return code
 
 
 def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -133,14 +124,16 @@ def _fields(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _store(result: dict[str, Any]) -> str:
-    """How many shards are there, and of how many that is said."""
+    """How many shards of documents are there, and of how many that is said; and how many questions."""
+    asked = sum(row["questions_in_store"] or 0 for row in result["languages"].values())
     rows = [row["store"] for row in result["languages"].values() if row["store"]]
     there, looked, of = (sum(row[key] for row in rows) for key in ("there", "looked_at", "of"))
     if not of:
         return "no vectors are kept of this model" if not rows or not result["disk"]["vectors"] else "nothing"
     if not looked:
-        return f"nothing of {of:,} shards"
-    return f"{there:,} of {looked:,} shards" + ("" if looked == of else f" that were looked at, of {of:,}")
+        return f"nothing of {of:,} shards, {asked:,} of {result['queries']:,} questions"
+    shards = f"{there:,} of {looked:,} shards" + ("" if looked == of else f" that were looked at, of {of:,}")
+    return f"{shards}, {asked:,} of {result['queries']:,} questions"
 
 
 def _range(span: dict[str, Any], form: str) -> str:

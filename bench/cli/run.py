@@ -9,7 +9,7 @@ import click
 
 from bench.cli import options
 from bench.cli.output import note, print_json, say
-from bench.errors import BenchError
+from bench.cli.pairs import on_each
 
 # Options that a plan takes as they are given.
 _PLANNED = (
@@ -57,24 +57,13 @@ def run(models: tuple[str, ...], tasks: tuple[str, ...], **given: Any) -> int:
     """Measure models on tasks: encode, search exactly, score; print the per-language table and write the entry."""
     if given["offline"]:
         options.stay_offline()
-    pairs = [(m, t) for t in options.listed(tasks, "--task") for m in options.listed(models, "--model")]
-    results, codes = [], []
-    for model, task in pairs:
-        try:
-            results.append(_one(model, task, given))
-            partial = given["strict"] and not results[-1].get("complete", True)
-            codes.append(3 if partial else 0)
-        except BenchError as error:
-            if len(pairs) == 1 and not given["as_json"]:
-                raise
-            say(f"bench: {model} on {task}: {error}", colour="red")
-            results.append({"model": model, "task": task, "error": {"code": error.exit_code, "message": str(error)}})
-            codes.append(error.exit_code)
+    results, code = on_each(models, tasks, lambda model, task: _one(model, task, given), as_json=given["as_json"])
     if given["as_json"]:
         print_json(results)
     elif not given["dry_run"]:
         _print([r for r in results if "error" not in r], quiet=given["quiet"])
-    return max(codes)
+    partial = any(not result.get("complete", True) for result in results)
+    return max(code, 3) if given["strict"] and partial else code
 
 
 def _one(model: str, task: str, given: dict[str, Any]) -> dict[str, Any]:

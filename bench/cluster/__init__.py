@@ -6,6 +6,7 @@ is reached. Nothing here is imported unless a run asks for it, but for the value
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,4 +57,19 @@ def chosen_cluster(origin: Origin, engine: str, address: str | None, workers: in
         return None
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: expected a whole number from 1 on")
+    if address is not None:
+        host_and_port(address)
     return Cluster(origin, address, workers)
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The two parts of `HOST:PORT`; InputError for anything else."""
+    if address.startswith("ray://"):
+        raise InputError(
+            f"--address {address}: a client cannot give workers a folder: run on a machine of the cluster, with the "
+            "address that `ray start` printed there, HOST:6379"
+        )
+    match = re.fullmatch(r"\[?([^\s/\]]+?)\]?:(\d{1,5})", address)
+    if match is None or not 0 < int(match[2]) < 1 << 16:
+        raise InputError(f"--address {address}: expected HOST:PORT, such as 10.0.0.1:6379 that `ray start` printed")
+    return match[1], int(match[2])

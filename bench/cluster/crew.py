@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -191,12 +192,19 @@ class Crew:
 
 def _sent(actor: Any, task: Task) -> Any:
     """The reference of a task's result, once it is on its way."""
+    with room():
+        return getattr(actor, task.method).remote(*task.arguments)
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Inside, something is put into Ray's object store; StoppedError where that is full."""
     from ray import exceptions
 
     try:
-        return getattr(actor, task.method).remote(*task.arguments)
+        yield
     except (exceptions.ObjectStoreFullError, exceptions.OutOfDiskError) as error:
-        raise full(error) from error
+        raise _full(error) from error
 
 
 class _Lost(Exception):
@@ -214,16 +222,18 @@ def _answer(ref: Any) -> Any:
         cause = error.cause
         if isinstance(cause, BenchError):
             raise type(cause)(str(cause)) from None
+        if isinstance(cause, (exceptions.ObjectStoreFullError, exceptions.OutOfDiskError)):
+            raise _full(cause) from None
         if isinstance(cause, MemoryError):
             raise StoppedError("a worker has not enough memory; what is finished is kept") from None
         raise
     except (exceptions.ObjectStoreFullError, exceptions.OutOfDiskError) as error:
-        raise full(error) from error
+        raise _full(error) from error
     except exceptions.RayError as error:
         raise _Lost(_cause(error)) from error
 
 
-def full(error: Exception) -> StoppedError:
+def _full(error: Exception) -> StoppedError:
     """The error of an object store that takes no more: what it is, and what helps."""
     return StoppedError(
         f"Ray's object store is full ({_first_line(error)}); what is finished is kept: give Ray more "

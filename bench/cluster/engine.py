@@ -15,8 +15,8 @@ from pathlib import Path
 from pickle import PicklingError
 from typing import Any
 
-from bench.cluster.crew import Crew, Task
-from bench.cluster.joining import joined
+from bench.cluster.crew import Crew, Task, room
+from bench.cluster.joining import joined, refuse_unfit
 from bench.cluster.worker import Made, Order, Sent, Worker
 from bench.encoding import TextEncoder
 from bench.engine import LOCAL, Engine, Windows, Work
@@ -45,12 +45,11 @@ def engine_of(plan: Plan, watch: Watch, notes: list[str]) -> Iterator[Engine]:
     if plan.cluster is None:
         yield LOCAL
         return
-    if all(isinstance(encoder, Asks) for encoder in plan.system.encoders):
+    if not _for_workers(plan):
         notes.append(f"--engine ray: {plan.system.name} has no texts to encode on these machines: all was done here")
         yield LOCAL
         return
-    if plan.system.unresolved:
-        raise InputError(f"--engine ray: {plan.system.unresolved}; without it nobody can tell workers' vectors apart")
+    refuse_beforehand(plan)
     store = plan.places.cache.absolute() / "vectors"
     refuse_without_locks(store)
     with _marked(_order(store)) as order:
@@ -61,6 +60,20 @@ def engine_of(plan: Plan, watch: Watch, notes: list[str]) -> Iterator[Engine]:
             finally:
                 engine.crew.close()
         notes += engine.notes()
+
+
+def refuse_beforehand(plan: Plan) -> None:
+    """What of a run by workers can be refused without a look at the cluster; errors as `engine_of` has them."""
+    if plan.cluster is None or not _for_workers(plan):
+        return
+    if plan.system.unresolved:
+        raise InputError(f"--engine ray: {plan.system.unresolved}; without it nobody can tell workers' vectors apart")
+    refuse_unfit(plan.cluster.address, plan.cluster.workers)
+
+
+def _for_workers(plan: Plan) -> bool:
+    """Whether there are texts to be encoded on these machines."""
+    return not all(isinstance(encoder, Asks) for encoder in plan.system.encoders)
 
 
 @contextmanager
@@ -92,18 +105,36 @@ class Share:
 def shared_out(nodes: Sequence[dict[str, Any]], wanted: int | None, device: str | None) -> Share:
     """One worker a GPU or, without any, a node, unless another number is wanted; InputError where there is no room.
 
-    `nodes` are the resources of each. Processors are dealt out so that every node could take its share of workers.
+    `nodes` are the resources of each. Processors are dealt out so that every node could take its share of workers; one
+    with fewer processors than GPUs counts none for a worker.
     """
+    if device and not device.isalpha():
+        kind = device.partition(",")[0].partition(":")[0]
+        raise InputError(f"--device {device}: with --engine ray every worker has one device: say --device {kind}")
     cpus = [int(node.get("CPU", 0)) for node in nodes]
-    gpus = 0 if device == "cpu" else sum(int(node.get("GPU", 0)) for node in nodes)
-    if device and ":" in device:
-        raise InputError(f"--device {device}: with --engine ray every worker has one device: say --device cuda")
-    count = wanted or gpus or sum(1 for number in cpus if number) or 1
-    most, kind = (gpus, "GPU") if gpus else (sum(cpus), "processor")
+    gpus = [0 if device == "cpu" else int(node.get("GPU", 0)) for node in nodes]
+    if device == "cuda" and not any(gpus):
+        raise InputError(
+            "--device cuda: no node of the cluster has a GPU (ray status lists what they have; ray start finds GPUs, "
+            "or is told of them with --num-gpus); start one that has, or leave --device away"
+        )
+    count = wanted or sum(gpus) or sum(1 for number in cpus if number) or 1
+    most, kind = (sum(gpus), "GPU") if any(gpus) else (sum(cpus), "processor")
     if count > most:
         raise InputError(f"--workers {count}: the cluster has {most} {kind}{'s' * (most != 1)}, one a worker at least")
+    if any(gpus):
+        there = zip(cpus, _dealt(gpus, count), strict=True)
+        return Share(count, min(number // held for number, held in there if held), 1)
     usable = [number for number in cpus if number]
-    return Share(count, max(1, min(usable, default=1) // ceil(count / max(1, len(usable)))), 1 if gpus else 0)
+    return Share(count, max(1, min(usable, default=1) // ceil(count / max(1, len(usable)))), 0)
+
+
+def _dealt(gpus: Sequence[int], count: int) -> list[int]:
+    """The workers of each node where they are spread over the GPUs of all, one a GPU."""
+    held = [0] * len(gpus)
+    for _ in range(count):
+        held[min((n for n in range(len(gpus)) if held[n] < gpus[n]), key=held.__getitem__)] += 1
+    return held
 
 
 def _mustered(ray: Any, plan: Plan, order: Order, watch: Watch) -> RayEngine:
@@ -136,7 +167,7 @@ def _pickled(ray: Any, plan: Plan) -> bytes:
 def _threads(cpus: int) -> int:
     """What OMP_NUM_THREADS says, else a worker's processors."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) else cpus
+    return int(asked) if asked.isdigit() and int(asked) else max(1, cpus)
 
 
 class RayEngine:
@@ -221,7 +252,8 @@ class RayEngine:
 
         self._searched = True
         total = sum(shard.rows for shard in shards)
-        sent, names = ray.put(queries), ray.put(ids)
+        with room():
+            sent, names = ray.put(queries), ray.put(ids)
         tasks, first = [], 0
         for number, stretch in enumerate(stretches(shards, count)):
             rows, paths = sum(shard.rows for shard in stretch), [shard.path for shard in stretch]

@@ -6,10 +6,10 @@ What is started here has a password of its own and leaves no file behind.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,17 +18,21 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
+from bench.cluster import host_and_port
 from bench.cluster.folder import passing_folder
 from bench.errors import InputError, MissingError, StoppedError
 from bench.machine import cores
 
 ANSWER_S = 5.0
 """How long an address may take to answer."""
+JOIN_S = 30.0
+"""How long what answers there may take to show that it is the head of a cluster."""
 
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 _SETTINGS = 4  # The type of the frame that every server of HTTP/2, and so of Ray, begins with (RFC 9113, 3.4).
 _STARTS = 3  # A start is given up by Ray after 30 s, which on a busy machine may be too few.
 _CROWD = 4  # Workers a processor that Ray started here may have: not all that they do needs one.
+_PROBE = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"  # As `ray health-check` does.
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -40,15 +44,11 @@ def joined(address: str | None, workers: int | None, *, offline: bool) -> Iterat
     for an address that is none or more workers than this machine is good for, StoppedError where nothing answers
     there, or what does cannot be joined.
     """
-    if find_spec("ray") is None:
-        raise MissingError("--engine ray: Ray is not installed: pip install 'multilingual-retrieval-bench[ray]'")
-    if address is None and (workers or 0) > _CROWD * cores():
-        raise InputError(
-            f"--workers {workers}: this machine has {cores()} processors, for {_CROWD * cores()} workers at most"
-        )
+    refuse_unfit(address, workers)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # It would call home; and before the import.
     if address is not None:
         refuse_silent(address, offline=offline)
+        refuse_headless(address)
     elif "ray" not in sys.modules:
         _keep_together()
     import ray
@@ -56,12 +56,37 @@ def joined(address: str | None, workers: int | None, *, offline: bool) -> Iterat
     if ray.is_initialized():
         yield ray
         return
-    _connect(ray, address, workers)
+    with _silent(ray):
+        _connect(ray, address, workers)
+        try:
+            with _terminable():
+                yield ray
+        finally:
+            ray.shutdown()
+
+
+def refuse_unfit(address: str | None, workers: int | None) -> None:
+    """What `joined` refuses before it starts or connects to anything."""
+    if find_spec("ray") is None:
+        raise MissingError("--engine ray: Ray is not installed: pip install 'multilingual-retrieval-bench[ray]'")
+    if address is None and (workers or 0) > _CROWD * cores():
+        raise InputError(
+            f"--workers {workers}: this machine has {cores()} processors, for {_CROWD * cores()} workers at most"
+        )
+
+
+@contextmanager
+def _silent(ray: Any) -> Iterator[None]:
+    """Inside, Ray prints nothing: of a node that dies it would print a log, on standard output and whatever it is told.
+
+    This is the switch that its own debugger (`ray.util.rpdb`) uses.
+    """
+    printer = ray._private.worker
+    printer._worker_logs_enabled, before = False, getattr(printer, "_worker_logs_enabled", True)
     try:
-        with _terminable():
-            yield ray
+        yield
     finally:
-        ray.shutdown()
+        printer._worker_logs_enabled = before
 
 
 @contextmanager
@@ -89,15 +114,7 @@ def _terminable() -> Iterator[None]:
 
 def refuse_silent(address: str, *, offline: bool) -> None:
     """Look that something answers at an address as Ray does, within seconds; see `joined` for the errors."""
-    if address.startswith("ray://"):
-        raise InputError(
-            f"--address {address}: a client cannot give workers a folder: run on a machine of the cluster, with the "
-            "address that `ray start` printed there, HOST:6379"
-        )
-    match = re.fullmatch(r"\[?([^\s/\]]+?)\]?:(\d{1,5})", address)
-    if match is None or not 0 < int(match[2]) < 1 << 16:
-        raise InputError(f"--address {address}: expected HOST:PORT, such as 10.0.0.1:6379 that `ray start` printed")
-    host, port = match[1], int(match[2])
+    host, port = host_and_port(address)
     if offline and host not in _LOOPBACK and not _is_own(host):
         raise InputError(f"--address {address}: --offline connects to no other host")
     try:
@@ -114,6 +131,21 @@ def refuse_silent(address: str, *, offline: bool) -> None:
             f"--address {address}: no Ray answers there within {ANSWER_S:.0f} s ({why}): is it running (ray status), "
             "and is the port that of `ray start`?"
         ) from error
+
+
+def refuse_headless(address: str) -> None:
+    """StoppedError where something speaks Ray's protocol and is no head, such as its dashboard: `ray.init` would hang.
+
+    Asked in a process of its own, since Ray has no limit for it. One that fails sooner is left for `ray.init` to tell.
+    """
+    command = [sys.executable, "-c", _PROBE, address]
+    try:
+        subprocess.run(command, timeout=JOIN_S, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        raise StoppedError(
+            f"--address {address}: what answers there is not the head of a Ray cluster (nothing from it within "
+            f"{JOIN_S:.0f} s): give the port of `ray start --head`, 6379, not that of its dashboard or of ray://"
+        ) from None
 
 
 def _is_own(host: str) -> bool:

@@ -7,6 +7,8 @@ import pickle
 import platform
 import sys
 import tempfile
+import threading
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +78,7 @@ class Worker:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._said: list[str] = []
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
     def about(self) -> About:
         """Make ready, and say what this is. StoppedError where the folder of vectors is there but keeps no locks."""
@@ -138,6 +141,13 @@ class Worker:
                 "machines the same cards and weights"
             )
         return encoder
+
+
+def _end_with(parent: int) -> None:
+    """End this process with its parent, which is Ray's own of this node: where that is killed, Ray leaves workers."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _here() -> str:

@@ -6,9 +6,11 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from bench.adapters.devices import devices_of
 from bench.compact import Compact
 from bench.errors import InputError, unknown
-from bench.expression import Call, Expression, Kind, Name, Staged, Stored, Weighted, leaves
+from bench.expression import Call, Expression, Kind, Name, Staged, Stored, Weighted, leaves, stages
+from bench.forms import Single, form_of
 from bench.grammar import Parsed, parsed
 from bench.registry import Registry
 from bench.system.own import own_object
@@ -34,7 +36,8 @@ class Builder(NamedTuple):
         return built
 
 
-_DTYPE, _WEIGHTS = frozenset({"dtype", "attention"}), frozenset({"weights"})
+_WEIGHTS, _DEVICE = frozenset({"weights"}), frozenset({"device"})
+_DTYPE = _DEVICE | {"dtype", "attention", "devices"}
 
 CARDS = {
     "bm25": Builder("bench.system.lexical:bm25"),
@@ -42,13 +45,13 @@ CARDS = {
     "embedded": Builder("bench.system.embedded:carded"),
     "sparse": Builder("bench.system.dense:carded", _DTYPE | _WEIGHTS),
     "late": Builder("bench.system.dense:carded", _DTYPE | _WEIGHTS),
-    "mteb": Builder("bench.system.mteb:carded", _WEIGHTS),
+    "mteb": Builder("bench.system.mteb:carded", _WEIGHTS | _DEVICE),
     "remote": Builder("bench.system.remote:carded"),
 }
 """By the kind of a card."""
 
 KINDS = {
-    "mteb": Builder("bench.system.mteb:in_registry", _WEIGHTS, "mteb:ORG/NAME"),
+    "mteb": Builder("bench.system.mteb:in_registry", _WEIGHTS | _DEVICE, "mteb:ORG/NAME"),
     "hf": Builder("bench.system.dense:on_hub", _DTYPE, "hf:ORG/NAME[@REV]"),
     "late": Builder("bench.system.dense:of_family", _DTYPE, "late:NAME"),
     "sparse": Builder("bench.system.dense:of_family", _DTYPE, "sparse:NAME"),
@@ -68,9 +71,9 @@ FUNCTIONS = {
 """By the name before the brackets; a function's options belong to its parts."""
 
 STAGES = {
-    "cross": Builder("bench.system.stages:cross", usage="a >> cross:NAME[100]"),
-    "late": Builder("bench.system.stages:late", usage="a >> late:NAME[100]"),
-    "dense": Builder("bench.system.stages:dense", usage="a >> dense:NAME[100]"),
+    "cross": Builder("bench.system.stages:cross", _DEVICE, "a >> cross:NAME[100]"),
+    "late": Builder("bench.system.stages:late", _DTYPE, "a >> late:NAME[100]"),
+    "dense": Builder("bench.system.stages:dense", _DTYPE, "a >> dense:NAME[100]"),
     "llm": Builder("bench.system.stages:listwise", usage="a >> llm:URL#MODEL[100]"),
     "prf": Builder("bench.system.stages:feedback", usage="m >> prf(3, alpha=0.4, beta=0.6)"),
     "rm3": Builder("bench.system.stages:words", usage="bm25 >> rm3(10, terms=10, original=0.5)"),
@@ -86,9 +89,11 @@ def resolve(
     resolver = _Resolver(registry, options, instruction, task, expression)
     if expression is None:
         system = resolver.varied(own_object(model))
+        resolver.refuse_device(system, frozenset())
     else:
         resolver.refuse_unused(expression.tree)
         system = resolver.system(expression.tree)
+        resolver.refuse_device(system, resolver.taken(expression.tree))
     refuse_without_vectors(system, options)
     return system
 
@@ -107,14 +112,38 @@ class _Resolver:
 
     def refuse_unused(self, tree: Expression) -> None:
         """An option that no model of the expression takes would be passed over in silence: it is a mistake."""
-        takes = {option for leaf in leaves(tree) for option in self._taken(leaf)} if self._special else set()
+        takes = self.taken(tree, staged=False) if self._special else frozenset()
         if self.options.weights is not None and "weights" not in takes:
             raise InputError(f"{tree}: --weights: no model in it takes weights from a folder")
         if self.options.dtype not in (None, "float32") and "dtype" not in takes:
             raise InputError(f"{tree}: --dtype {self.options.dtype}: no model in it has a dtype to choose")
-
         if self.options.attention is not None and "attention" not in takes:
             raise InputError(f"{tree}: --attention {self.options.attention}: no model in it has an attention to choose")
+
+    def refuse_device(self, system: System, takes: frozenset[str]) -> None:
+        """InputError for a device that nothing of the system runs on; the cpu is where all of them do anyway.
+
+        Vectors that are not made on a device may still be searched on one, the first.
+        """
+        asked = self.options.device
+        many = len(devices_of(asked)) > 1
+        if asked in (None, "cpu") or "devices" in takes or ("device" in takes and not many):
+            return
+        where = f"{system.name}: --device {asked}: "
+        if "device" in takes:
+            raise InputError(f"{where}it runs on one device: say --device {self.options.first_device}")
+        if not any(isinstance(form_of(encoder), Single) for encoder in system.encoders):
+            raise InputError(f"{where}no model in it has a device to choose: leave --device away")
+        if many or not str(asked).startswith("cuda"):
+            raise InputError(
+                f"{where}no model in it has a device to choose; its vectors are searched on the cpu, or with "
+                "--device cuda on a GPU"
+            )
+
+    def taken(self, tree: Expression, *, staged: bool = True) -> frozenset[str]:
+        """The options that some model of the expression takes, those of its stages too if `staged`."""
+        of_stages = [STAGES[s.name].takes for s in stages(tree) if s.name in STAGES] if staged else []
+        return frozenset().union(*map(self._taken, leaves(tree)), *of_stages)
 
     @property
     def _special(self) -> bool:
