@@ -159,6 +159,12 @@ class Model(Card):
             raise ValueError("matryoshka_source: say where the dimensions were read")
         return self
 
+    @model_validator(mode="after")
+    def _computed(self) -> Model:
+        if self.backend != "torch" and self.kind not in ("dense", "sparse", "late"):
+            raise ValueError(f"backend: {self.backend}: only dense, sparse and late models have one, not {self.kind}")
+        return self
+
     def trained_with(self, name: str) -> Literal["declared", "inherited", "no", "unknown"]:
         """Whether a data set or task of that name was among its training data, as far as the card knows."""
         if self.trained_on is None:

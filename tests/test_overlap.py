@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_encoding import Words, bags
+from wordy import Words, bags
 
 from bench import store as storing
 from bench.encoding import BatchLimits, Side, TokenCount

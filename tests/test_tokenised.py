@@ -14,7 +14,7 @@ import tiny
 from bench.adapters.devices import Devices, devices_of
 from bench.adapters.sentence_transformer import SentenceTransformerEncoder, Settings
 from bench.encoding import Side, TextEncoder, encode_window
-from bench.errors import InputError, MissingError
+from bench.errors import InputError
 from bench.model import Sides
 from bench.weights import local_folder
 
@@ -105,7 +105,7 @@ def test_several_devices_give_the_vectors_of_one(folder: Path) -> None:
 
 def test_batches_go_to_all_devices_at_a_time_and_a_full_one_gets_smaller_ones() -> None:
     """Each device waits for the other: one alone would wait for ever."""
-    from test_encoding import Words, bags
+    from wordy import Words, bags
 
     from bench.encoding import BatchLimits
 
@@ -127,9 +127,17 @@ def test_batches_go_to_all_devices_at_a_time_and_a_full_one_gets_smaller_ones() 
     assert encoded.halved == 1 and min(sizes[:2]) > 5 >= max(sizes[4:])
 
 
-@pytest.mark.parametrize("text", ["cuda:0,cpu", "cpu,", ",", "cpu,cuda"])
+@pytest.mark.parametrize("text", ["cuda:0,cpu", "cpu,cuda"])
 def test_devices_of_several_kinds_are_refused(text: str) -> None:
     with pytest.raises(InputError, match=f"--device {text}: expected one device, or several of one kind"):
+        devices_of(text)
+
+
+@pytest.mark.parametrize("text", ["tpu", "cpu,", ",", "", "cuda:x", "cuda:0,gpu", "CPU"])
+def test_devices_that_there_are_not_are_refused(text: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"^--device {text}: no device '.*': expected cpu, cuda, .*, or such as cuda:0$"
+    ):
         devices_of(text)
 
 
@@ -152,13 +160,6 @@ def test_an_attention_that_is_not_installed_is_a_mistake_of_the_caller(folder: P
     pytest.importorskip("torch")
     with pytest.raises(InputError, match="--attention flash_attention_2: "):
         encode_window(encoder_of(folder, attention="flash_attention_2"), TEXTS[:1], "document", "en")
-
-
-def test_a_backend_that_is_not_installed_is_named_with_its_extra(folder: Path) -> None:
-    with pytest.raises(MissingError, match=r"pip install 'multilingual-retrieval-bench\[openvino\]'"):
-        encoder_of(folder, backend="openvino")
-    with pytest.raises(InputError, match="backend: openvino: it takes neither a dtype nor an attention"):
-        encoder_of(folder, backend="openvino", dtype="bfloat16")
 
 
 def test_text_encoders_all_the_same(folder: Path) -> None:

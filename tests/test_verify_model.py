@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +83,6 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> Path:
     heads.save_bge_m3(root / "bge-m3", tokenizer)
     heads.save_bert(root / "cross", tokenizer, "BertForSequenceClassification", num_labels=1)
     return root
-
-
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    stub = Stub()
-    yield stub
-    stub.close()
 
 
 def looked(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any
 
+from bench.adapters.accelerators import refuse_absent
+from bench.adapters.backend import OPENVINO, library, openvino_options, quiet, refuse_other_precision
 from bench.adapters.complete import nothing_made_up
 from bench.adapters.memory import is_full
 from bench.adapters.remote_code import UNTRUSTED, code_options
@@ -33,35 +35,23 @@ class Settings:
     remote_code: dict[str, Any] | None = None
 
 
-def refuse_absent_backend(weights: Located, settings: Settings) -> None:
-    """MissingError where the card's backend is not installed, InputError where it cannot do what is asked."""
-    if settings.backend == "torch":
-        return
-    if settings.dtype != "float32" or settings.attention:
-        raise InputError(f"{weights.name}: backend: {settings.backend}: it takes neither a dtype nor an attention")
-    if find_spec("optimum") is None or find_spec(settings.backend) is None:
-        raise MissingError(
-            f"{weights.name}: its card says `backend: {settings.backend}`, which is not installed: "
-            f"pip install 'multilingual-retrieval-bench[{settings.backend}]' in an environment of its own"
-        )
+def loaded(weights: Located, settings: Settings, kind: str) -> Any:
+    """The model, by the library's class of that kind.
 
-
-def loaded(weights: Located, settings: Settings, library: str) -> Any:
-    """The model, by the library's class of that name.
-
-    InputError where code or an attention is wanted that is not to be had, MissingError for damaged weights,
-    StoppedError where memory does not hold them.
+    InputError where code, an attention or a dtype is wanted that is not to be had, MissingError for damaged weights and
+    libraries that do not fit together, StoppedError where memory does not hold the weights.
     """
-    import sentence_transformers
+    sentence_transformers = library()
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    refuse_absent(settings.device)
     try:
-        with nothing_made_up(weights.name):
-            model = getattr(sentence_transformers, library)(
+        with nothing_made_up(weights.name), quiet() if settings.backend == OPENVINO else nullcontext():
+            model = getattr(sentence_transformers, kind)(
                 str(weights.folder),
-                device=settings.device,
+                device="cpu" if settings.backend == OPENVINO else settings.device,
                 trust_remote_code=settings.trust_remote_code,
                 local_files_only=True,
                 **_options(settings),
@@ -75,7 +65,10 @@ def loaded(weights: Located, settings: Settings, library: str) -> Any:
             raise InputError(f"{weights.name}: {UNTRUSTED}") from error
         if settings.attention and "attention" in str(error).lower():
             raise InputError(f"{weights.name}: --attention {settings.attention}: {error}") from error
-        raise MissingError(f"{weights.name}: cannot load these weights: {error}") from error
+        with_what = f" with its backend {settings.backend}" if settings.backend != "torch" else ""
+        raise MissingError(f"{weights.name}: cannot load these weights{with_what}: {error}") from error
+    if settings.backend == OPENVINO:
+        refuse_other_precision(weights.name, model, settings.dtype)
     set_pooling(model, weights, settings)
     set_lengths(model, weights, settings)
     return model
@@ -86,8 +79,9 @@ def _options(settings: Settings) -> dict[str, Any]:
     import torch
 
     code = code_options(settings.remote_code)
-    if settings.backend != "torch":
-        return {"backend": settings.backend, "model_kwargs": dict(code), "config_kwargs": code}
+    if settings.backend == OPENVINO:
+        told = openvino_options(settings.dtype)
+        return {"backend": OPENVINO, "model_kwargs": {**told, **code}, "config_kwargs": code}
     attention = {"attn_implementation": settings.attention} if settings.attention else {}
     return {"model_kwargs": {"dtype": getattr(torch, settings.dtype), **attention, **code}, "config_kwargs": code}
 

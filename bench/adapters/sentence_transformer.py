@@ -14,9 +14,10 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
+from bench.adapters.backend import refuse_absent_backend, versions
 from bench.adapters.complete import parts, refuse_incomplete
 from bench.adapters.families import DENSE, Family
-from bench.adapters.loaded import Settings, loaded, refuse_absent_backend
+from bench.adapters.loaded import Settings, loaded
 from bench.adapters.memory import batch_in_memory
 from bench.adapters.own_prompts import own_prompts
 from bench.adapters.tokenised import Features, Row, TokenisedTexts, Tokeniser
@@ -49,7 +50,7 @@ class SentenceTransformerEncoder:
     def __init__(self, weights: Located, settings: Settings, family: Family = DENSE) -> None:
         refuse_incomplete(weights)
         family.refuse_without_head(weights)
-        refuse_absent_backend(weights, settings)
+        refuse_absent_backend(weights.name, settings.backend, settings.dtype, settings.attention)
         self._weights, self._settings, self._family = weights, settings, family
         self.form = family.form
         self._features, self._lock = Features(), Lock()
@@ -187,6 +188,7 @@ class SentenceTransformerEncoder:
             "sentence-transformers": version("sentence-transformers"),
             "transformers": version("transformers"),
             "torch": torch.__version__,
+            **versions(self._settings.backend),
             "device": device.type,
             "hardware": name,
             "threads": torch.get_num_threads(),
