@@ -12,14 +12,13 @@ cannot compute is left out. The figures are left in `results/backends.json`.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from record import alternated, keep, report
+from xquad import paragraphs
 
 from bench.adapters.sentence_transformer import SentenceTransformerEncoder, Settings
 from bench.encoding import encode_window
@@ -34,12 +33,6 @@ WAYS = {
     "openvino float32": {"backend": "openvino"},
     "openvino bfloat16": {"backend": "openvino", "dtype": "bfloat16"},
 }
-
-
-def passages(data: Path, count: int) -> list[str]:
-    """The first paragraphs of XQuAD in English, each once."""
-    with gzip.open(data / "xquad" / "xquad.en.json.gz", "rt", encoding="utf-8") as file:
-        return [p["context"] for article in json.load(file)["data"] for p in article["paragraphs"]][:count]
 
 
 def encoders(name: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -104,7 +97,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    result = measured(arguments.model, passages(arguments.data, arguments.texts), arguments.rounds)
+    texts = [row["context"] for row in paragraphs(arguments.data, "en")][: arguments.texts]
+    result = measured(arguments.model, texts, arguments.rounds)
     keep("backends", result["rows"], **{k: v for k, v in result.items() if k != "rows"})
     report(result, show, as_json=arguments.json)
 
