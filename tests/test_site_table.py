@@ -46,7 +46,7 @@ def test_what_is_in_sight_comes_first_and_the_rest_at_once_after(browser: Any, s
         assert told == [True, False, wide]
         page.locator("#board:not(.soon)").wait_for()
         assert page.locator("#board tbody:not([hidden]) tr[id] td:last-child").first.is_visible()
-        assert page.locator("#board .near").count() == 0
+        assert page.locator("#board .wait").count() == 0
         assert tab.wrong == []
 
 

@@ -1,12 +1,13 @@
 // What is in sight is laid out and painted first, the rest a moment later: after sorting, that is a tenth of the cells.
-// Rows and columns keep their widths and heights meanwhile, so nothing moves. `.soon` in `site.css` leaves out the rest.
+// Rows and columns keep their widths and heights meanwhile, so nothing moves. `.wait` in `site.css` leaves out the rest.
 "use strict";
 window.benchTable.sightOf = function (table, heads) {
   const SOON = 80; // Milliseconds: who types or clicks again before has not waited for what nobody saw.
+  const BESIDE = 100; // Rows further away are left out by the browser itself.
   const sheet = table.closest(".sheet");
   const columns = new CSSStyleSheet();
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, columns];
-  let near = [];
+  let beside = []; // Rows so near to those in sight that they would be laid out with them.
   let later = null; // What is put off until everything is laid out.
   let last = -1;
   let timer = 0;
@@ -22,8 +23,8 @@ window.benchTable.sightOf = function (table, heads) {
     finish();
     table.classList.remove("soon");
     table.removeAttribute("aria-busy");
-    for (const tr of near) tr.classList.remove("near");
-    near = [];
+    for (const tr of beside) tr.classList.remove("wait");
+    beside = [];
   }
 
   // The first column that lies wholly beyond the right edge, counted from 1.
@@ -70,12 +71,12 @@ window.benchTable.sightOf = function (table, heads) {
     if (!height) return;
     const rows = only ? order : rowsThere();
     const from = Math.max(0, Math.floor(top / height) - 8), to = Math.min(rows.length, Math.ceil(bottom / height) + 1);
-    near = rows.slice(from, to);
+    beside = [...rows.slice(Math.max(0, from - BESIDE), from), ...rows.slice(to, to + BESIDE)];
     if (only) {
       exchange(order, from, to);
       later = change;
     }
-    for (const tr of near) tr.classList.add("near");
+    for (const tr of beside) tr.classList.add("wait");
     if (column !== last) columns.replaceSync(`.soon tbody tr[id] > :nth-child(n + ${column}) { display: none; }`);
     last = column;
     table.classList.add("soon");
