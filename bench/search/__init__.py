@@ -206,7 +206,7 @@ class _Corpus:
         return _slices(0, queries, -(-parts // self.workers) * self.workers)
 
     def _rows_within(self, most: int) -> int:
-        return max(64, min(most, self.memory // 8) // (4 * self.vectors.dim))
+        return max(64, min(most, self.memory // (4 * _SLOTS)) // (4 * self.vectors.dim))
 
 
 def _check(queries: NDArray[np.float32], vectors: Shards, ids: Ids, k: int, query_block: int | None) -> None:
