@@ -69,7 +69,7 @@ class Shards:
     def blocks(self, size: int, slots: int = 2) -> Iterator[Block]:
         """All vectors in blocks of `size` rows, read when they are asked for, into `slots` buffers in turn.
 
-        A block is valid until the next but `slots - 1` is asked for. Raises StoppedError at NaN or infinity.
+        A block is valid until `slots` more were asked for. Raises StoppedError at NaN or infinity.
         """
         size = min(size, self.rows)
         buffers = [np.empty((size, self.dim), np.float32) for _ in range(min(slots, -(-self.rows // max(1, size))))]
