@@ -50,9 +50,7 @@ def save_encoder(folder: Path, tokenizer: Any, seed: int = 7) -> Path:
     from transformers import MT5Config, MT5EncoderModel
 
     torch.manual_seed(seed)
-    config = MT5Config(
-        vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4
-    )
+    config = MT5Config(vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
     MT5EncoderModel(config).eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
