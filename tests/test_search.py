@@ -16,7 +16,7 @@ import bench.search.scan
 from bench.errors import InputError, MissingError, StoppedError
 from bench.search import search
 from bench.search.blocks import Shards
-from bench.search.exact import score_pairs
+from bench.search.exact import ascending, by_tree, descending, score_pairs, stable_order
 
 
 @pytest.mark.parametrize("query_block", [1, 10, 200])
@@ -142,15 +142,15 @@ def test_all_documents_in_order(tmp_path: Path, kind: str) -> None:
 
 def test_sums_at_the_edge_of_two_float32_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums that float64 cannot hold, next to the middle between two float32 numbers: the order of summation decides."""
-    import bench.search.whole
+    import bench.search.exact
 
     asked: list[int] = []
 
-    def counted(queries: np.ndarray, vectors: np.ndarray, q: np.ndarray, v: np.ndarray) -> np.ndarray:
-        asked.append(len(q))
-        return score_pairs(queries, vectors, q, v)
+    def counted(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        asked.append(len(queries))
+        return by_tree(queries, vectors)
 
-    monkeypatch.setattr(bench.search.whole, "score_pairs", counted)
+    monkeypatch.setattr(bench.search.exact, "by_tree", counted)
     rng = np.random.default_rng(7)
     parts = np.float32(2.0) ** np.array([0, -24, -24, -25, -52, -53, -54, -60, -130], np.float32)
     vectors = rng.choice(np.concatenate([parts, -parts, [0]]).astype(np.float32), (700, 37))
@@ -158,10 +158,33 @@ def test_sums_at_the_edge_of_two_float32_numbers(monkeypatch: pytest.MonkeyPatch
     names = shuffled_names(len(vectors))
     rows = np.arange(len(vectors))
     for query, hits in enumerate(search(queries, [vectors], Names(names), len(vectors))):
-        order = np.argsort(hits.rows)
-        exact = score_pairs(queries, vectors, np.full(len(rows), query), rows)
-        assert hits.scores[order].tobytes() == exact.tobytes()
+        exact = by_tree(np.broadcast_to(queries[query], vectors.shape), vectors)
+        assert hits.scores[np.argsort(hits.rows)].tobytes() == exact.tobytes()
+        assert score_pairs(queries, vectors, np.full(len(rows), query), rows).tobytes() == exact.tobytes()
+    # Of the pairs, which were scored twice: the order decides for some of them, and is asked for those alone.
     assert 0 < sum(asked) < queries.shape[0] * len(vectors)
+
+
+def test_scores_as_numbers_have_the_order_of_scores() -> None:
+    edges = np.array([0.0, 1e-45, 1.2e-38, 1.0, 3.4e38, np.inf], np.float32)
+    scores = np.concatenate([edges, -edges, np.random.default_rng(3).standard_normal(99, dtype=np.float32)])
+    numbers = descending(scores)
+    assert (scores[np.argsort(numbers)] == -np.sort(-scores)).all()
+    assert ascending(numbers).tobytes() == scores.tobytes()
+    assert int(numbers.max()) < 1 << 32
+    keys = np.random.default_rng(3).integers(0, 50, 999)
+    assert (stable_order(keys) == np.argsort(keys, kind="stable")).all()
+
+
+@pytest.mark.parametrize("k", [1, 7, 1000, 2049, 3999])
+def test_any_k(k: int) -> None:
+    """The first documents give the bar: fewer than k of them, as many, and all that there are."""
+    rng = np.random.default_rng(2)
+    queries, vectors = (rng.standard_normal((rows, 9)).astype(np.float32) for rows in (3, 4000))
+    names = shuffled_names(4000)
+    for memory in (1 << 30, 1 << 16):
+        found = search(queries, [vectors], Names(names), k, memory=memory)
+        assert readable(found, names) == oracle(queries, vectors, names, k)
 
 
 def test_no_queries_no_lists() -> None:
@@ -208,6 +231,10 @@ def test_wrong_use_is_told(tmp_path: Path) -> None:
     for empty in ([], [vectors[:0]]):
         with pytest.raises(InputError, match="the corpus is empty"):
             search(queries, empty, Names([]), K)
+    with pytest.raises(
+        InputError, match="4294967297 vectors are more than the 4294967296 that can be searched at once"
+    ):
+        search(queries[:, :1], [np.broadcast_to(vectors[0, :1], (2**32 + 1, 1))], Names([]), K)
     with pytest.raises(InputError, match="9 document ids for 1300 vectors"):
         search(queries, [vectors], Names(names[:9]), K)
     with pytest.raises(InputError, match=r"queries have the shape \(11, 12\) .*expected \(queries, 13\) and float32"):

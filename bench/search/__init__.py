@@ -23,9 +23,9 @@ from bench.errors import InputError, StoppedError
 from bench.idtable import Ids
 from bench.retriever import Progress
 from bench.search.blocks import Block, Shards, Source
-from bench.search.exact import Pairs, best, joined, score_pairs
+from bench.search.exact import Pairs, best, joined, score_pairs, stable_order
 from bench.search.relay import Relay
-from bench.search.scan import Scan, Tiles, room
+from bench.search.scan import MOST_ROWS, Scan, Tiles, room
 from bench.search.ties import Ties
 from bench.search.whole import Whole
 
@@ -36,6 +36,7 @@ _BLOCK = 12 << 20  # Larger blocks are not searched faster.
 _SLOTS = 4  # Blocks in memory at once.
 _GATHERED = 8 << 20  # Bytes of candidates' vectors at once.
 _LARGEST = 1e38  # A third of the largest float32, so that no partial sum of a product overflows.
+_PIECES = 4  # Of the rows, a thread, for scoring candidates: they hold unequal numbers.
 _QUERIES = 512  # Queries a matrix product, see `bench.search.scan.TILE`; fewer leave the processor idle.
 
 
@@ -122,7 +123,7 @@ class _Corpus:
         cuts = self._cuts(len(queries)) if self.tiles is None else [slice(0, len(queries))]
         scans = [Scan(queries[cut], self.k, self.tiles(queries[cut]) if self.tiles else None) for cut in cuts]
         self._sweep(scans, queries, report)
-        pairs = best(self._finalists(scans, queries, cuts), self.k, self.ids)
+        pairs = self._ranked(self._finalists(scans, queries, cuts), cuts)
         crowded = np.flatnonzero(np.concatenate([scan.crowded for scan in scans]))
         if len(crowded):
             floor = np.concatenate([scan.floor for scan in scans])[crowded]
@@ -173,22 +174,31 @@ class _Corpus:
         numbers = np.concatenate([q + cut.start for (q, _), cut in zip(held, cuts, strict=True)])
         rows = np.concatenate([rows for _, rows in held])
         pairs = Pairs(numbers, rows, np.empty(len(rows), np.float32))
-        order = np.argsort(rows)
-        distinct, starts = np.unique(rows[order], return_index=True)
-        starts = np.append(starts, len(rows))
-        document = np.repeat(np.arange(len(distinct)), np.diff(starts))
         size = self._rows_within(_GATHERED)
 
-        def fill(piece: slice) -> None:
-            for at, vectors in self.vectors.gather(distinct[piece], size):
-                first = piece.start + at
-                some = slice(starts[first], starts[first + len(vectors)])
-                places = order[some]
-                pairs.scores[places] = score_pairs(queries, vectors, pairs.queries[places], document[some] - first)
+        def fill(stretch: slice) -> None:
+            places = np.flatnonzero((rows >= stretch.start) & (rows < stretch.stop))
+            places = places[stable_order(rows[places] - stretch.start)]
+            if not len(places):
+                return
+            starts = np.flatnonzero(np.append(True, np.diff(rows[places])))
+            distinct = rows[places[starts]]
+            starts = np.append(starts, len(places))
+            for at, vectors in self.vectors.gather(distinct, size):
+                ends = starts[at : at + len(vectors) + 1]
+                some = places[ends[0] : ends[-1]]
+                document = np.repeat(np.arange(len(vectors)), np.diff(ends))
+                pairs.scores[some] = score_pairs(queries, vectors, numbers[some], document)
 
-        for _ in self.pool.map(fill, _slices(0, len(distinct), self.workers)):
+        for _ in self.pool.map(fill, _slices(0, self.vectors.rows, _PIECES * self.workers)):
             pass
         return pairs
+
+    def _ranked(self, pairs: Pairs, cuts: list[slice]) -> Pairs:
+        """The best k of each query; `pairs` has the queries in ascending order."""
+        ends = np.searchsorted(pairs.queries, [0, *(cut.stop for cut in cuts)]).tolist()
+        parts = [pairs.at(slice(a, b)) for a, b in pairwise(ends)]
+        return joined(self.pool.map(lambda part: best(part, self.k, self.ids), parts))
 
     def _tied(self, queries: NDArray[np.float32], floor: NDArray[np.float64], numbers: NDArray[np.intp]) -> Pairs:
         """The top k of the crowded queries."""
@@ -216,6 +226,8 @@ def _check(queries: NDArray[np.float32], vectors: Shards, ids: Ids, k: int, quer
         raise InputError(f"query_block is {query_block}: search at least 1 query at once")
     if not vectors.rows:
         raise InputError("the corpus is empty: there is nothing to search")
+    if vectors.rows > MOST_ROWS:
+        raise InputError(f"{vectors.rows} vectors are more than the {MOST_ROWS} that can be searched at once")
     if len(ids) != vectors.rows:
         raise InputError(f"{len(ids)} document ids for {vectors.rows} vectors: each vector needs one id")
     if queries.ndim != 2 or queries.dtype != np.float32 or queries.shape[1] != vectors.dim:
@@ -229,8 +241,8 @@ def _check(queries: NDArray[np.float32], vectors: Shards, ids: Ids, k: int, quer
 
 
 def _bytes_per_query(k: int, dim: int) -> int:
-    """Candidates of the scan (score and row), then scored pairs while they are sorted, and copies of the vector."""
-    return room(k) * 12 + k * 80 + dim * 16
+    """Candidates of the scan, then scored pairs while they are sorted, and copies of the vector."""
+    return room(k) * 8 + k * 80 + dim * 16
 
 
 def _slices(start: int, stop: int, parts: int) -> list[slice]:

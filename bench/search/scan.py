@@ -11,18 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from threading import local
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.search.blocks import Block
+from bench.search.exact import ascending, descending
 
 TILE = 2048  # Documents a matrix product: with 512 queries the result is 4 MiB and stays in the processor's cache.
-_GROUP = 128  # Scores whose maximum is compared first: mostly none of them is a candidate.
-_HEAD = 1024  # Documents that give a query its first bar.
+_CELLS = 512 * TILE  # Scores in hand at once.
+_HEAD = 8  # Times k documents give a query its first bar, a tile at least.
 _ROOM = 1024  # Candidates beyond k that a query may hold.
-_LOWEST = np.finfo(np.float32).min
+MOST_ROWS = 1 << 32
+"""Documents that can be searched at once: a candidate is one number, 32 bits for its score and 32 for its row."""
+
+_NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
 
 Candidates = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 """Queries, ascending, documents, and their float32 scores, as three arrays of one length."""
@@ -43,7 +48,12 @@ def error_bound(dim: int, query_norms: NDArray[np.float64], norm: float) -> NDAr
 
 def room(k: int) -> int:
     """How many candidates a query needs space for."""
-    return 2 * k + _ROOM + 64 + TILE
+    return k + _ROOM + _slack(k) + TILE
+
+
+def _slack(k: int) -> int:
+    """How many candidates a query gathers before those that others have ruled out are dropped."""
+    return 32 + k // 4
 
 
 class Scan:
@@ -57,26 +67,35 @@ class Scan:
         self._k = k
         self._begun = False
         self._held = np.zeros(count, np.intp)
-        self._sift_at = np.full(count, k + 64)
-        self._approx = np.empty((count, room(k)), np.float32)
-        self._rows = np.empty((count, room(k)), np.int64)
+        self._sift_at = np.full(count, k + _slack(k))
+        self._keys = np.empty((count, room(k)), np.uint64)  # `_packed`, in no order
 
     def scan(self, block: Block) -> None:
         """Keep what may be among the top k of the blocks so far."""
         error = self._tiles.error(block)
         if not self._begun:
-            self._begin(block, error)
-        for queries, rows, approx in self._tiles.reaching(block, lambda: self._bar(error)):
-            if len(queries):
-                self._add(queries, rows, approx, error)
+            self._begun = True
+            block = self._begin(block, error)
+        for candidates in self._tiles.reaching(block, lambda: self._bar(error)):
+            if len(candidates[0]):
+                self._add(*candidates)
+                self._sift(np.flatnonzero(self._held > self._sift_at), error)
 
-    def _begin(self, block: Block, error: NDArray[np.float64]) -> None:
-        """Set the floors by the first documents alone, or all of the first tile would be candidates."""
-        self._begun = True
-        head = block.vectors[: min(TILE, max(_HEAD, 2 * self._k))]
-        if len(head) > self._k:
-            scores = np.partition(self._tiles.queries @ head.T, len(head) - self._k, axis=1)
-            self.floor[:] = scores[:, len(head) - self._k] - error
+    def _begin(self, block: Block, error: NDArray[np.float64]) -> Block:
+        """Give all queries a floor by the first documents, and keep what reaches it; the rest of the block."""
+        head = block.vectors[: max(TILE, _HEAD * self._k)]
+        at_once = max(1, _CELLS // len(head))
+        for start in range(0, len(self._held), at_once):
+            some = slice(start, start + at_once)
+            scores = self._tiles.products(some, head)
+            if len(head) > self._k:
+                kth = np.partition(scores, len(head) - self._k, axis=1)[:, len(head) - self._k]
+                self.floor[some] = kth - error[some]
+            queries, columns, approx = above(scores, round_down(self.floor[some] - error[some]))
+            self.crowded[some] = np.bincount(queries, minlength=len(scores)) > self._k + _ROOM
+            held = np.flatnonzero(~self.crowded[some][queries])
+            self._add(queries[held] + start, block.first + columns[held], approx[held])
+        return block._replace(first=block.first + len(head), vectors=block.vectors[len(head) :])
 
     def finish(self) -> None:
         """Drop what later documents have ruled out."""
@@ -84,8 +103,9 @@ class Scan:
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The candidates of all queries that are not crowded: query numbers, ascending, and document rows."""
-        places = _count_up(self._held, np.arange(len(self._held)) * self._rows.shape[1])
-        return np.repeat(np.arange(len(self._held)), self._held), self._rows.reshape(-1)[places]
+        places = _count_up(self._held, np.arange(len(self._held)) * self._keys.shape[1])
+        rows = (self._keys.reshape(-1)[places] & _LOW).astype(np.int64)
+        return np.repeat(np.arange(len(self._held)), self._held), rows
 
     def _bar(self, error: NDArray[np.float64]) -> NDArray[np.float32]:
         """The float32 score that a document must reach to be a candidate; no more are held of the crowded queries."""
@@ -93,67 +113,62 @@ class Scan:
         bar[self.crowded] = np.inf
         return bar
 
-    def _add(
-        self,
-        queries: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        approx: NDArray[np.float32],
-        error: NDArray[np.float64],
-    ) -> None:
+    def _add(self, queries: NDArray[np.int64], rows: NDArray[np.int64], approx: NDArray[np.float32]) -> None:
         added = np.bincount(queries, minlength=len(self._held))
-        places = _count_up(added, np.arange(len(added)) * self._rows.shape[1] + self._held)
-        self._rows.reshape(-1)[places] = rows
-        self._approx.reshape(-1)[places] = approx
+        places = _count_up(added, np.arange(len(added)) * self._keys.shape[1] + self._held)
+        self._keys.reshape(-1)[places] = _packed(approx, rows)
         self._held += added
-        full = np.flatnonzero(self._held > self._sift_at)
-        if len(full):
-            self._sift(full, error)
 
     def _sift(self, full: NDArray[np.intp], error: NDArray[np.float64]) -> None:
-        """Raise the floor of these queries, each holding at least k documents, and drop what lies below it."""
+        """Raise the floor of these queries, each holding more than k documents, and drop what lies below it."""
         if not len(full):
             return
         held = self._held[full]
         width = int(held.max())
-        approx = np.where(np.arange(width) < held[:, None], self._approx[full, :width], -np.inf)
-        kth = np.partition(approx, width - self._k, axis=1)[:, width - self._k].astype(np.float64)
+        keys = self._keys[full, :width]
+        keys[np.arange(width) >= held[:, None]] = _NONE
+        keys.partition(self._k - 1, axis=1)
+        kth = ascending(keys[:, self._k - 1] >> _HALF).astype(np.float64)
         self.floor[full] = np.maximum(self.floor[full], kth - error[full])
-        keep = approx >= round_down(self.floor[full] - error[full])[:, None]
-        kept = keep.sum(axis=1)
-        line, column = np.divmod(np.flatnonzero(keep), width)
-        starts = full * self._rows.shape[1]
-        places = _count_up(kept, starts)
-        self._rows.reshape(-1)[places] = self._rows.reshape(-1)[starts[line] + column]
-        self._approx.reshape(-1)[places] = approx[line, column]
+        last = _packed(round_down(self.floor[full] - error[full]), _LOW)
+        near = keys[:, self._k :] <= last[:, None]  # Few: within the error of the k-th.
+        some = np.flatnonzero(near.any(axis=1))
+        keys[some, self._k :] = np.sort(keys[some, self._k :], axis=1)
+        kept = self._k + np.count_nonzero(near, axis=1)
+        self._keys[full, :width] = keys
         self._held[full] = kept
-        self._sift_at[full] = kept + self._k + 64
+        self._sift_at[full] = kept + _slack(self._k)
         crowded = full[kept > self._k + _ROOM]
         self.crowded[crowded] = True
         self._held[crowded] = 0
+
+
+def _packed(scores: NDArray[np.float32], rows: NDArray[np.int64] | np.uint64) -> NDArray[np.uint64]:
+    """Score and row as one number, so that a plain sort puts the best first."""
+    return (descending(scores) << _HALF) | np.asarray(rows, np.uint64)
 
 
 class _Scratch(local):
     """Two arrays a thread, used again for every tile: fresh memory takes the system longer than it takes to fill."""
 
     def __init__(self) -> None:
-        self._arrays = [np.empty(0, np.float32)] * 2
+        self._floats = np.empty(0, np.float32)
+        self._flags = np.empty(0, np.bool_)
 
-    def take(self, which: int, size: int) -> NDArray[np.float32]:
-        """The first `size` values of an array; what they hold is left over."""
-        if len(self._arrays[which]) < size:
-            self._arrays[which] = np.empty(size, np.float32)
-        return self._arrays[which][:size]
+    def floats(self, size: int) -> NDArray[np.float32]:
+        """The first `size` values; what they hold is left over."""
+        if len(self._floats) < size:
+            self._floats = np.empty(size, np.float32)
+        return self._floats[:size]
+
+    def flags(self, size: int) -> NDArray[np.bool_]:
+        """The first `size` flags; what they hold is left over."""
+        if len(self._flags) < size:
+            self._flags = np.empty(size, np.bool_)
+        return self._flags[:size]
 
 
 _SCRATCH = _Scratch()
-
-
-class Tile(NamedTuple):
-    """Documents from row `first` on, and their float32 scores, (queries, documents); -inf fills up the last columns."""
-
-    first: int
-    vectors: NDArray[np.float32]
-    scores: NDArray[np.float32]
 
 
 class Tiles:
@@ -174,39 +189,31 @@ class Tiles:
         """The error bound of each query for all blocks so far."""
         return error_bound(self.queries.shape[1], self._norms, self._norm)
 
-    def products(self, block: Block) -> Iterator[Tile]:
-        """The tiles of a block; the scores are overwritten by the next."""
-        width = min(TILE, -(len(block.vectors) // -_GROUP) * _GROUP)
-        scores = _SCRATCH.take(0, len(self.queries) * width).reshape(len(self.queries), width)
-        for start in range(0, len(block.vectors), TILE):
-            documents = block.vectors[start : start + TILE]
-            np.matmul(self.queries, documents.T, out=scores[:, : len(documents)])
-            scores[:, len(documents) :] = -np.inf
-            yield Tile(block.first + start, documents, scores)
+    def products(self, some: slice, documents: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The scores of some of the queries, (queries, documents); the next call overwrites them."""
+        queries = self.queries[some]
+        scores = _SCRATCH.floats(len(queries) * len(documents)).reshape(len(queries), len(documents))
+        return np.matmul(queries, documents.T, out=scores)
 
     def reaching(self, block: Block, bar: Callable[[], NDArray[np.float32]]) -> Iterator[Candidates]:
         """The documents of a block that reach their query's bar, of at most `TILE` documents at a time.
 
         The bar is asked for again before each tile: what was yielded may have raised it.
         """
-        for tile in self.products(block):
-            queries, columns, approx = self.above(tile, bar())
-            yield queries, tile.first + columns, approx
+        for start in range(0, len(block.vectors), TILE):
+            scores = self.products(slice(None), block.vectors[start : start + TILE])
+            queries, columns, approx = above(scores, bar())
+            yield queries, block.first + start + columns, approx
 
-    @staticmethod
-    def above(tile: Tile, bar: NDArray[np.float32]) -> Candidates:
-        """The scores of a tile that reach their query's bar: queries (ascending), columns of the tile, scores."""
-        bar = np.maximum(bar, _LOWEST)  # finite, so that what fills the tile never reaches it
-        groups = tile.scores.reshape(-1, _GROUP)
-        each = tile.scores.shape[1] // _GROUP
-        # flatnonzero and divmod: numpy finds the places in a flat array many times faster than in a table.
-        found = np.flatnonzero(groups.max(axis=1).reshape(-1, each) >= bar[:, None])
-        owners = found // each
-        near = _SCRATCH.take(1, len(found) * _GROUP).reshape(-1, _GROUP)
-        np.take(groups, found, axis=0, out=near, mode="clip")
-        hits = np.flatnonzero(near >= bar[owners, None])
-        group, column = np.divmod(hits, _GROUP)
-        return owners[group], found[group] % each * _GROUP + column, near.reshape(-1)[hits]
+
+def above(scores: NDArray[np.float32], bar: NDArray[np.float32]) -> Candidates:
+    """The scores, (queries, documents), that reach their query's bar: queries (ascending), columns, scores."""
+    reached = _SCRATCH.flags(scores.size).reshape(scores.shape)
+    np.greater_equal(scores, bar[:, None], out=reached)
+    # Of a flat array: numpy finds places there many times faster than in a table.
+    places = np.flatnonzero(reached)
+    queries = places // scores.shape[1]
+    return queries, places - queries * scores.shape[1], scores.reshape(-1)[places]
 
 
 def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:

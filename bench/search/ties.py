@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.idtable import Ids
 from bench.search.blocks import Block
 from bench.search.exact import Pairs, best, joined, rank_ids, score_pairs
-from bench.search.scan import Tiles, round_down
+from bench.search.scan import TILE, Tiles, above, round_down
 
 
 class Ties:
@@ -32,12 +32,13 @@ class Ties:
     def scan(self, block: Block) -> None:
         """Keep the best k of the blocks so far."""
         error = self._tiles.error(block)
-        for tile in self._tiles.products(block):
+        for start in range(0, len(block.vectors), TILE):
+            vectors = block.vectors[start : start + TILE]
             floor = np.maximum(self._floor, self._last_score)
-            queries, columns, _ = self._tiles.above(tile, round_down(floor - error))
+            queries, columns, _ = above(self._tiles.products(slice(None), vectors), round_down(floor - error))
             if len(queries):
-                scores = _score_repeats(self._queries, tile.vectors, queries, columns)
-                self._merge(Pairs(queries, tile.first + columns, scores))
+                scores = _score_repeats(self._queries, vectors, queries, columns)
+                self._merge(Pairs(queries, block.first + start + columns, scores))
 
     def _merge(self, new: Pairs) -> None:
         new = new.at(self._enters(new))

@@ -1,9 +1,7 @@
 """Queries for which every document is ranked: there is nothing to search, only scores to be had, and fast.
 
-The proof. A score is the float64 sum of products that are exact in float64, rounded to float32 (`exact`). A matrix
-product in float64 sums the same products in another order. Each of the two sums lies within d u |q| |x| of the true one
-(u = 2^-53, first order; see `scan.error_bound`), so they lie within twice that of each other. Where both ends of that
-span round to the same float32, it is the score; the few others are scored as single pairs.
+A matrix product in float64 sums the products in another order than the tree of `exact`; where that may matter to the
+score, the pair is scored by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.search.blocks import Block
-from bench.search.exact import Pairs, score_pairs
+from bench.search.exact import Pairs, rounded, score_pairs
 from bench.search.scan import TILE
 
 
@@ -42,11 +40,7 @@ class Whole:
         doubles = vectors.astype(np.float64)
         sums = self._doubles @ doubles.T
         norms = np.sqrt(np.square(doubles).sum(axis=1))
-        # One more for the rounding of the ends of the span, and a little for that of the norms.
-        error = np.multiply.outer(self._norms, norms) * ((vectors.shape[1] + 1) * 2.0**-52 * 1.0001)
-        scores: NDArray[np.float32] = (sums - error).astype(np.float32)
-        unsure = np.flatnonzero(scores != (sums + error).astype(np.float32))
+        scores, unsure = rounded(sums, vectors.shape[1], np.multiply.outer(self._norms, norms))
         query, document = np.divmod(unsure, len(vectors))
         scores.reshape(-1)[unsure] = score_pairs(self._queries, vectors, query, document)
-        scores += np.float32(0)  # As in `score_pairs`: -0.0 and 0.0 are one score.
         return scores
