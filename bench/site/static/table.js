@@ -71,9 +71,16 @@
     });
   }
 
+  // What stays is not taken out and put back: the browser would style and measure it again.
   function replace(part) {
-    const rows = part.shown.map((row) => row.tr);
-    part.body.replaceChildren(part.head, ...rows, ...(part.more ? [moreRow(part)] : []));
+    const wanted = new Set(part.shown.map((row) => row.tr));
+    for (const tr of Array.from(part.body.rows)) if (tr !== part.head && !wanted.has(tr)) tr.remove();
+    let there = part.head.nextElementSibling;
+    for (const tr of wanted) {
+      if (tr === there) there = there.nextElementSibling;
+      else part.body.insertBefore(tr, there);
+    }
+    if (part.more) part.body.append(moreRow(part));
   }
 
   function moreRow(part) {
