@@ -121,7 +121,7 @@ def best(pairs: Pairs, k: int, ids: Ids) -> Pairs:
         rank = rank_ids(pairs.rows[order[places]], ids)
         group = np.cumsum(~tied[places])
         order[places] = order[places][np.argsort((group << 32) - rank)]  # One key: several times faster than lexsort.
-    return pairs.at(order[_position(queries) < k])
+    return pairs.at(order[position(queries) < k])
 
 
 def descending(scores: NDArray[np.float32]) -> NDArray[np.uint64]:
@@ -161,6 +161,6 @@ def _distinct(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return np.flatnonzero(seen) + first, (np.cumsum(seen) - 1)[rows - first]
 
 
-def _position(groups: NDArray[np.int64]) -> NDArray[np.intp]:
+def position(groups: NDArray[np.int64]) -> NDArray[np.intp]:
     """The place of each element inside its group; equal elements lie together."""
     return np.arange(len(groups)) - np.searchsorted(groups, groups)

@@ -76,6 +76,8 @@ class Scan:
         if not self._begun:
             self._begun = True
             block = self._begin(block, error)
+        if self.crowded.all():
+            return
         for candidates in self._tiles.reaching(block, lambda: self._bar(error)):
             if len(candidates[0]):
                 self._add(*candidates)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.idtable import Ids
 from bench.search.blocks import Block
-from bench.search.exact import Pairs, best, joined, rank_ids, score_pairs
+from bench.search.exact import Pairs, best, joined, position, rank_ids, score_pairs
 from bench.search.scan import TILE, Tiles, above, round_down
 
 
@@ -32,13 +32,28 @@ class Ties:
     def scan(self, block: Block) -> None:
         """Keep the best k of the blocks so far."""
         error = self._tiles.error(block)
-        for start in range(0, len(block.vectors), TILE):
-            vectors = block.vectors[start : start + TILE]
+        places = self._eligible(block)
+        for start in range(0, len(places), TILE):
+            some = places[start : start + TILE]
+            vectors = block.vectors[some]
             floor = np.maximum(self._floor, self._last_score)
             queries, columns, _ = above(self._tiles.products(slice(None), vectors), round_down(floor - error))
             if len(queries):
                 scores = _score_repeats(self._queries, vectors, queries, columns)
-                self._merge(Pairs(queries, block.first + start + columns, scores))
+                self._merge(Pairs(queries, block.first + some[columns], scores))
+
+    def _eligible(self, block: Block) -> NDArray[np.intp]:
+        """Places in a block, ascending, without those that have k copies of themselves before them whatever is asked:
+        of equal vectors the highest ids win."""
+        _, kind, counts = np.unique(_lines(block.vectors), return_inverse=True, return_counts=True)
+        copied = counts[kind] > self._k
+        places = np.flatnonzero(copied)
+        if not len(places):
+            return np.arange(len(block.vectors))
+        rank = rank_ids(block.first + places, self._ids)
+        by_kind = np.argsort((kind[places] << 32) - rank)
+        copied[places[by_kind[position(kind[places][by_kind]) < self._k]]] = False
+        return np.flatnonzero(~copied)
 
     def _merge(self, new: Pairs) -> None:
         new = new.at(self._enters(new))
@@ -72,10 +87,15 @@ def _score_repeats(
     """What `score_pairs` gives; a vector that occurs often is scored once for each query."""
     if len(q) <= len(vectors):
         return score_pairs(queries, vectors, q, v)
-    lines = np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.shape[1] * 4)))[:, 0]
-    _, first, kind = np.unique(lines, return_index=True, return_inverse=True)
+    _, first, kind = np.unique(_lines(vectors), return_index=True, return_inverse=True)
     if len(queries) * len(first) >= len(q):
         return score_pairs(queries, vectors, q, v)
     every_query, every_kind = np.divmod(np.arange(len(queries) * len(first)), len(first))
     grid = score_pairs(queries, vectors, every_query, first[every_kind]).reshape(len(queries), len(first))
     return grid[q, kind[v]]
+
+
+def _lines(vectors: NDArray[np.float32]) -> NDArray[np.void]:
+    """Each vector as one value, equal where all bytes are."""
+    lines: NDArray[np.void] = np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.shape[1] * 4)))[:, 0]
+    return lines
