@@ -43,8 +43,7 @@ class Ties:
                 self._merge(Pairs(queries, block.first + some[columns], scores))
 
     def _eligible(self, block: Block) -> NDArray[np.intp]:
-        """Places in a block, ascending, without those that have k copies of themselves before them whatever is asked:
-        of equal vectors the highest ids win."""
+        """Places in a block, ascending; of more than k equal vectors those of the k highest ids, which come first."""
         _, kind, counts = np.unique(_lines(block.vectors), return_inverse=True, return_counts=True)
         copied = counts[kind] > self._k
         places = np.flatnonzero(copied)
