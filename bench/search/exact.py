@@ -75,9 +75,8 @@ def rounded(
     the true one (u = 2^-53, first order; see `scan.error_bound`), so they lie within twice that of each other: where
     both ends of that span round to the same float32, it is the score.
     """
-    error = most * (
-        (dim + 1) * 2.0**-52 * 1.0001
-    )  # One more for the rounding of the ends, a little for that of `most`.
+    # One more for the rounding of the ends, and a little for that of `most`.
+    error = most * ((dim + 1) * 2.0**-52 * 1.0001)
     scores = (sums - error).astype(np.float32)
     unsure = np.flatnonzero(scores != (sums + error).astype(np.float32))
     scores += np.float32(0)  # As in `by_tree`.
