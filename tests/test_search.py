@@ -38,8 +38,10 @@ def test_order_of_documents_and_threads_change_nothing(kind: str) -> None:
     moved = [names[row] for row in order]
     with threadpool_limits(1, user_api="blas"):
         assert readable(search(queries, [vectors[order]], Names(moved), K), moved) == expected
-    with threadpool_limits(3, user_api="blas"):
-        assert readable(search(queries, [vectors], Names(names), K), names) == expected
+    for threads in (3, 8):  # More than there are parts of the queries: they share the blocks.
+        with threadpool_limits(threads, user_api="blas"):
+            for memory in (1 << 30, 60_000):
+                assert readable(search(queries, [vectors], Names(names), K, memory=memory), names) == expected
 
 
 @pytest.mark.parametrize("copies", [500, 2500])  # The second is more than a scan holds: it needs the second pass.
@@ -117,6 +119,21 @@ def test_error_bound_holds(dim: int, scale: float) -> None:
         for approx in (queries @ vectors.T, in_sequence):
             assert (np.abs(approx - exact.astype(np.float32)) <= bound).all()
         assert (bound <= 1.1 * (dim + 3) * 2.0**-24 * norms[:, None] * norm.max() + 1e-30).all()
+
+
+@pytest.mark.parametrize("what", ["thousands of copies", "calls too close for float32"])
+def test_threads_that_share_the_blocks_know_of_each_other(what: str) -> None:
+    """One query, so each of two threads has every second block; what widens the search lies in a block of one."""
+    query, near = close_calls(1.0)
+    far = np.random.default_rng(6).standard_normal((2048, 256)).astype(np.float32) * np.float32(1e-6)
+    here = (
+        np.repeat(near[:1], 2048, axis=0) if what == "thousands of copies" else np.concatenate([near[:900], far[900:]])
+    )
+    vectors = np.concatenate([far, here, far, far])
+    names = shuffled_names(len(vectors))
+    with threadpool_limits(2, user_api="blas"):
+        found = search(query, [vectors], Names(names), 10)
+    assert readable(found, names) == oracle(query, vectors, names, 10)
 
 
 def test_ids_are_looked_up_for_ties_only() -> None:

@@ -25,7 +25,7 @@ from bench.retriever import Progress
 from bench.search.blocks import Block, Shards, Source
 from bench.search.exact import Pairs, best, joined, score_pairs, stable_order
 from bench.search.relay import Relay
-from bench.search.scan import MOST_ROWS, Scan, Tiles, room
+from bench.search.scan import MOST_ROWS, TILE, Scan, Tiles, room
 from bench.search.ties import Ties
 from bench.search.whole import Whole
 
@@ -37,7 +37,8 @@ _SLOTS = 4  # Blocks in memory at once.
 _GATHERED = 8 << 20  # Bytes of candidates' vectors at once.
 _LARGEST = 1e38  # A third of the largest float32, so that no partial sum of a product overflows.
 _PIECES = 4  # Of the rows, a thread, for scoring candidates: they hold unequal numbers.
-_QUERIES = 512  # Queries a matrix product, see `bench.search.scan.TILE`; fewer leave the processor idle.
+_QUERIES = 512  # Queries a matrix product at most, see `bench.search.scan.TILE`.
+_FEWEST = 192  # With fewer the processor idles.
 
 
 class Found(NamedTuple):
@@ -120,32 +121,42 @@ class _Corpus:
 
     def _top(self, queries: NDArray[np.float32], report: Callable[[int], None]) -> Pairs:
         """The top k, all in one pass, and a second one for the queries with too many ties."""
-        cuts = self._cuts(len(queries)) if self.tiles is None else [slice(0, len(queries))]
-        scans = [Scan(queries[cut], self.k, self.tiles(queries[cut]) if self.tiles else None) for cut in cuts]
-        self._sweep(scans, queries, report)
+        cuts, sharing = self._layout(len(queries))
+        teams = [
+            [Scan(queries[cut], self.k, self.tiles and self.tiles(queries[cut])) for _ in range(sharing)]
+            for cut in cuts
+        ]
+        self._sweep([scan for team in teams for scan in team], queries, report, sharing)
+        scans = [first.finish(*others) for first, *others in teams]
         pairs = self._ranked(self._finalists(scans, queries, cuts), cuts)
         crowded = np.flatnonzero(np.concatenate([scan.crowded for scan in scans]))
         if len(crowded):
             floor = np.concatenate([scan.floor for scan in scans])[crowded]
-            del scans  # Their candidates take as much memory as what comes now.
+            del teams, scans  # Their candidates take as much memory as what comes now.
             pairs = joined([pairs, self._tied(queries[crowded], floor, crowded)])
             pairs = pairs.at(np.argsort(pairs.queries, kind="stable"))
         return pairs
 
     def _sweep(
-        self, parts: Sequence[Scan | Ties | Whole], queries: NDArray[np.float32], report: Callable[[int], None]
+        self,
+        parts: Sequence[Scan | Ties | Whole],
+        queries: NDArray[np.float32],
+        report: Callable[[int], None],
+        sharing: int = 1,
     ) -> None:
-        """Show every block to every part; the parts share the threads."""
+        """Show every block to every part, or to one of each `sharing` parts in turn; the parts share the threads."""
         longest = float(np.sqrt(np.square(queries, dtype=np.float64).sum(axis=1).max()))
-        size = self._rows_within(_BLOCK)
-        turns = [parts[worker :: self.workers] for worker in range(min(self.workers, len(parts)))]
-        with Relay(self._safe(self.vectors.blocks(size, _SLOTS), longest), len(turns), _SLOTS) as relay:
+        slots = _SLOTS + sharing - 1
+        size = min(self._rows_within(_BLOCK, slots), max(TILE, -(-self.vectors.rows // (2 * sharing))))
+        turns = [range(worker, len(parts), self.workers) for worker in range(min(self.workers, len(parts)))]
+        with Relay(self._safe(self.vectors.blocks(size, slots), longest), len(turns), slots) as relay:
 
             def work(turn: int) -> None:
                 try:
-                    for block in relay.read(turn):
+                    for number, block in enumerate(relay.read(turn)):
                         for part in turns[turn]:
-                            part.scan(block)
+                            if part % sharing == number % sharing:
+                                parts[part].scan(block)
                 except BaseException:
                     relay.stop()
                     raise
@@ -168,8 +179,6 @@ class _Corpus:
 
     def _finalists(self, scans: list[Scan], queries: NDArray[np.float32], cuts: list[slice]) -> Pairs:
         """All candidates of the scans with their exact scores; each document is read once, in the order of the rows."""
-        for scan in scans:
-            scan.finish()
         held = [scan.pairs() for scan in scans]
         numbers = np.concatenate([q + cut.start for (q, _), cut in zip(held, cuts, strict=True)])
         rows = np.concatenate([rows for _, rows in held])
@@ -210,13 +219,27 @@ class _Corpus:
             for part, cut in zip(parts, cuts, strict=True)
         )
 
+    def _layout(self, queries: int) -> tuple[list[slice], int]:
+        """The queries in parts, and how many threads share the blocks of each part.
+
+        Few queries a matrix product leave the processor idle, so threads beyond that take other documents instead.
+        """
+        if self.tiles:
+            return [slice(0, queries)], 1
+        least = -(-queries // _QUERIES)
+        if least >= self.workers:
+            return self._cuts(queries), 1
+        parts = max(least, min(self.workers, queries // _FEWEST), 1)
+        most = self.memory // 2 // (queries * _bytes_per_query(self.k, self.vectors.dim))
+        return _slices(0, queries, parts), max(1, min(self.workers // parts, most))
+
     def _cuts(self, queries: int) -> list[slice]:
         """The queries in parts: one a thread, or several where a matrix product would be too large."""
         parts = -(-queries // _QUERIES)
         return _slices(0, queries, -(-parts // self.workers) * self.workers)
 
-    def _rows_within(self, most: int) -> int:
-        return max(64, min(most, self.memory // (4 * _SLOTS)) // (4 * self.vectors.dim))
+    def _rows_within(self, most: int, slots: int = _SLOTS) -> int:
+        return max(64, min(most, self.memory // (4 * slots)) // (4 * self.vectors.dim))
 
 
 def _check(queries: NDArray[np.float32], vectors: Shards, ids: Ids, k: int, query_block: int | None) -> None:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from bench.search.blocks import Block
 from bench.search.exact import ascending, descending
 
-TILE = 2048  # Documents a matrix product: with 512 queries the result is 4 MiB and stays in the processor's cache.
-_CELLS = 512 * TILE  # Scores in hand at once.
+TILE = 2048  # Documents a matrix product, at least.
+_CELLS = 512 * TILE  # Scores in hand at once: 4 MiB, which stay in the processor's cache.
 _HEAD = 8  # Times k documents give a query its first bar, a tile at least.
 _ROOM = 1024  # Candidates beyond k that a query may hold.
 MOST_ROWS = 1 << 32
@@ -46,9 +46,9 @@ def error_bound(dim: int, query_norms: NDArray[np.float64], norm: float) -> NDAr
     return (growth + 2 * unit) * norm * query_norms * 1.0001 + dim * 2.0**-125 * (1 + norm + query_norms)
 
 
-def room(k: int) -> int:
-    """How many candidates a query needs space for."""
-    return k + _ROOM + _slack(k) + TILE
+def room(k: int, width: int = TILE) -> int:
+    """How many candidates a query needs space for, where the tiles are of this width."""
+    return k + _ROOM + _slack(k) + width
 
 
 def _slack(k: int) -> int:
@@ -57,7 +57,7 @@ def _slack(k: int) -> int:
 
 
 class Scan:
-    """Some queries on their way through all blocks: `scan` each, then `finish`, then read `pairs` and `crowded`."""
+    """Some queries on their way through the blocks: `scan` each, then `finish`, then read `pairs` and `crowded`."""
 
     def __init__(self, queries: NDArray[np.float32], k: int, tiles: Tiles | None = None) -> None:
         count = len(queries)
@@ -68,7 +68,7 @@ class Scan:
         self._begun = False
         self._held = np.zeros(count, np.intp)
         self._sift_at = np.full(count, k + _slack(k))
-        self._keys = np.empty((count, room(k)), np.uint64)  # `_packed`, in no order
+        self._keys = np.empty((count, room(k, self._tiles.width)), np.uint64)  # `_packed`, in no order
 
     def scan(self, block: Block) -> None:
         """Keep what may be among the top k of the blocks so far."""
@@ -99,15 +99,32 @@ class Scan:
             self._add(queries[held] + start, block.first + columns[held], approx[held])
         return block._replace(first=block.first + len(head), vectors=block.vectors[len(head) :])
 
-    def finish(self) -> None:
-        """Drop what later documents have ruled out."""
+    def finish(self, *others: Scan) -> Scan:
+        """Take over what scans of the same queries hold of other blocks, and drop what is ruled out by now."""
+        for other in others:
+            self._absorb(other)
         self._sift(np.flatnonzero(self._held > self._k), self._tiles.last_error)
+        return self
+
+    def _absorb(self, other: Scan) -> None:
+        self._tiles.norm = max(self._tiles.norm, other._tiles.norm)
+        self.floor = np.maximum(self.floor, other.floor)
+        self.crowded |= other.crowded
+        self._held[self.crowded] = other._held[self.crowded] = 0
+        held = self._held + other._held
+        keys = np.empty((len(held), max(1, int(held.max()))), np.uint64)
+        starts = np.arange(len(held)) * keys.shape[1]
+        for scan, first in ((self, starts), (other, starts + self._held)):
+            keys.reshape(-1)[_count_up(scan._held, first)] = scan._candidates()
+        self._keys, self._held = keys, held
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The candidates of all queries that are not crowded: query numbers, ascending, and document rows."""
-        places = _count_up(self._held, np.arange(len(self._held)) * self._keys.shape[1])
-        rows = (self._keys.reshape(-1)[places] & _LOW).astype(np.int64)
+        rows = (self._candidates() & _LOW).astype(np.int64)
         return np.repeat(np.arange(len(self._held)), self._held), rows
+
+    def _candidates(self) -> NDArray[np.uint64]:
+        return self._keys.reshape(-1)[_count_up(self._held, np.arange(len(self._held)) * self._keys.shape[1])]
 
     def _bar(self, error: NDArray[np.float64]) -> NDArray[np.float32]:
         """The float32 score that a document must reach to be a candidate; no more are held of the crowded queries."""
@@ -178,18 +195,19 @@ class Tiles:
 
     def __init__(self, queries: NDArray[np.float32]) -> None:
         self.queries = queries
+        self.width = max(TILE, _CELLS // max(1, len(queries)) // TILE * TILE)
         self._norms = np.sqrt(np.square(queries, dtype=np.float64).sum(axis=1))
-        self._norm = 0.0
+        self.norm = 0.0  # The largest of all blocks so far.
 
     def error(self, block: Block) -> NDArray[np.float64]:
         """The error bound of each query for this block and all before it."""
-        self._norm = max(self._norm, block.norm)
+        self.norm = max(self.norm, block.norm)
         return self.last_error
 
     @property
     def last_error(self) -> NDArray[np.float64]:
         """The error bound of each query for all blocks so far."""
-        return error_bound(self.queries.shape[1], self._norms, self._norm)
+        return error_bound(self.queries.shape[1], self._norms, self.norm)
 
     def products(self, some: slice, documents: NDArray[np.float32]) -> NDArray[np.float32]:
         """The scores of some of the queries, (queries, documents); the next call overwrites them."""
@@ -198,12 +216,12 @@ class Tiles:
         return np.matmul(queries, documents.T, out=scores)
 
     def reaching(self, block: Block, bar: Callable[[], NDArray[np.float32]]) -> Iterator[Candidates]:
-        """The documents of a block that reach their query's bar, of at most `TILE` documents at a time.
+        """The documents of a block that reach their query's bar, of at most `width` documents at a time.
 
         The bar is asked for again before each tile: what was yielded may have raised it.
         """
-        for start in range(0, len(block.vectors), TILE):
-            scores = self.products(slice(None), block.vectors[start : start + TILE])
+        for start in range(0, len(block.vectors), self.width):
+            scores = self.products(slice(None), block.vectors[start : start + self.width])
             queries, columns, approx = above(scores, bar())
             yield queries, block.first + start + columns, approx
 
