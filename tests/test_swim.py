@@ -266,8 +266,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("task", "languages"),
     [
         ("mini", ["sw", "th"]),
-        pytest.param("mini", None, marks=pytest.mark.slow),
-        pytest.param("mini-x", None, marks=pytest.mark.slow),
+        pytest.param("mini", None, marks=pytest.mark.long),
+        pytest.param("mini-x", None, marks=pytest.mark.long),
     ],
 )
 def test_runs_on_mini_are_those_of_transformers(
