@@ -14,27 +14,14 @@ from collections.abc import Callable, Mapping
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 from record import alternated
 from rows import unit_vectors
 from threadpoolctl import threadpool_limits
 
+from bench.footprint import Numbers
 from bench.search import search
 
 K = 100
-
-
-class Numbers:
-    """Ids that are the numbers of the rows."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def take(self, rows: NDArray[np.int64]) -> list[bytes]:
-        return [b"%010d" % row for row in rows.tolist()]
 
 
 def copies(rng: np.random.Generator, rounds: int) -> None:
